@@ -15,7 +15,7 @@ def assert_sound(facts: FileFacts, data: bytes) -> None:
         assert symbol.start <= symbol.signature_start <= symbol.signature_end <= symbol.head_end <= symbol.end
         assert 1 <= symbol.start_line <= symbol.end_line <= len(data.split(b"\n"))
         assert all(name and times > 0 for name, _, times in symbol.calls)
-        assert all(name and times > 0 for name, times in symbol.references)
+        assert all(name and times > 0 for name, _, times in symbol.references)
         if index:
             parent = symbols[symbol.parent]
             assert 0 <= symbol.parent < index

@@ -26,11 +26,11 @@ def signature(facts: FileFacts, text: str, qualname: str) -> str:
 
 
 def called(symbol: Symbol) -> list[str]:
-    return [f"{receiver}.{name}" if receiver else name for name, receiver, _ in symbol.calls]
+    return [f"{receiver}.{name}" if receiver not in ("", "?") and "()" not in receiver else name for name, receiver, _ in symbol.calls]
 
 
 def referenced(symbol: Symbol) -> list[str]:
-    return [name for name, _ in symbol.references]
+    return [name for name, _, _ in symbol.references]
 
 
 def imported(facts: FileFacts) -> list[tuple[str, tuple[tuple[str, str], ...], str]]:
@@ -457,7 +457,7 @@ def test_names_in_any_script_are_references_and_parts_of_numbers_are_not(read: R
     """`0x1f` and `10L` hold no names."""
     facts = read("x.py", "def f():\n    return größe + Ærø.größe + 0x1f + 1_000 + 1e5 + été()\n")
 
-    assert facts.symbols[1].references == (("größe", 2), ("Ærø", 1))
+    assert facts.symbols[1].references == (("größe", "", 1), ("Ærø", "", 1), ("größe", "Ærø", 1))
     assert facts.symbols[1].calls == (("été", "", 1),)
 
 

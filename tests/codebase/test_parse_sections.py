@@ -48,7 +48,7 @@ def test_markdown_is_cut_at_headings_and_nothing_else(read: Read) -> None:
     assert outline(facts) == [("Install", 6, 22), ("Install > Usage", 15, 22), ("Install > Usage > Deep", 21, 22)]
     install = facts.symbols[1]
     assert (install.kind, install.docstring) == ("section", "Run `pip install`. It calls setup_all() first.")
-    assert ("setup_all", 1) in install.references
+    assert ("setup_all", "", 1) in install.references
 
 
 def test_rst_levels_come_in_order_of_appearance(read: Read) -> None:

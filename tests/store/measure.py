@@ -77,7 +77,7 @@ def make_delta(rng: random.Random, words: Sequence[str], at: int, records: int, 
         )
         record_id = make_id(subject, chunk)
         found.append(Record(record_id, Layer.FACT, "method", subject, source, digest, name, texts, seq=line, path=path, language="python"))
-        uses = tuple((rng.choice(words), NameUse.CALL, 1) for _ in range(8))
+        uses = tuple((rng.choice(words), NameUse.CALL, 1, 0) for _ in range(8))
         documents.append(SearchDocument(record_id, "fact", "method", path, (name, path, signature, "", chunk), (name, subject), uses))
         start, line = end + 1, line + lines
     state = SourceState(source, digest, len(data), 1_700_000_000_000_000_000 + at)

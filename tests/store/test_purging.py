@@ -193,7 +193,7 @@ def test_postings_without_some_records_equal_those_that_never_had_them() -> None
     documents = [
         SearchDocument(
             ids[number], "fact", "function", f"{number}.py", (f"name{number}", "path", "", f"doc {number}", "shared words " * number),
-            (f"name{number}",), ((f"name{(number + 1) % 6}", NameUse.CALL, number + 1),), parent=number - 1, is_test=number % 2 == 0,
+            (f"name{number}",), ((f"name{(number + 1) % 6}", NameUse.CALL, number + 1, 0),), parent=number - 1, is_test=number % 2 == 0,
             start_line=number, lines=10 * number,
         )
         for number in range(6)

@@ -56,11 +56,19 @@ FUNCTION_KINDS: frozenset[SymbolKind] = frozenset(("function", "method", "test")
 
 MODULE_QUALNAME = "<module>"  # of symbols[0]; no other symbol can be called so
 
-CallCount = tuple[str, str, int]
-"""Calls in a symbol's own text: (called name, receiver as written with dots or "" for none or a complex one, number of calls)."""
+UNKNOWN_RECEIVER = "?"  # of a name that follows a receiver which is no path of names
 
-ReferenceCount = tuple[str, int]
-"""An identifier used in a symbol's own text other than as a callee: (name, number of uses)."""
+CallCount = tuple[str, str, int]
+"""Calls in a symbol's own text: (called name, receiver, number of calls).
+
+The receiver is as written, with dots, and `()` for arguments: `self.session`, `Parser.()`; "" for none, UNKNOWN_RECEIVER for a complex one.
+"""
+
+ReferenceCount = tuple[str, str, int]
+"""An identifier used in a symbol's own text other than as a callee: (name, receiver as in CallCount, number of uses)."""
+
+TypedName = tuple[str, str]
+"""A name and what says its type, as paths with dots: (`self.session`, `Session.()`) for `self.session = Session(…)`, (`path`, `Path`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +86,9 @@ class Symbol:
                    namespace everything before the first member that has a body.
     docstring      without its quotes, comment marks and common indentation; "" if none.
     bases          names inherited from or implemented, as written, with dots and without type arguments.
+    result         the type that a function says it returns, as in TypedName; "" if it says none.
+    bound          names that a function binds: parameters and variables.
+    types          what the own text says of the types of names: parameters, variables, fields.
     """
 
     kind: SymbolKind
@@ -95,6 +106,9 @@ class Symbol:
     calls: tuple[CallCount, ...]
     references: tuple[ReferenceCount, ...]
     bases: tuple[str, ...]
+    result: str = ""
+    bound: tuple[str, ...] = ()
+    types: tuple[TypedName, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +136,8 @@ class FileFacts:
     literals   strings that read like names, each once: no space, some letters.
     is_whole   every byte was parsed by the language's grammar; for documents without a grammar always true.
     gaps       (start, end) in order of the bytes outside every top-level symbol.
+    package    the package or namespace that the file says it is in, with dots; "" for none.
+    exports    (name there, name here) of what it hands on under another name: `export default x`, `module.exports = x`.
     """
 
     path: str
@@ -131,3 +147,5 @@ class FileFacts:
     gaps: tuple[tuple[int, int], ...]
     is_whole: bool
     literals: tuple[str, ...] = ()
+    package: str = ""
+    exports: tuple[tuple[str, str], ...] = ()

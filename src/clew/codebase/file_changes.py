@@ -29,12 +29,13 @@ from clew.codebase.file_records import (
     read_index_note,
     read_language,
 )
-from clew.codebase.imports import find_manifests, read_manifest_roots, resolve_imports
+from clew.codebase.imports import find_manifests, link_imports, read_manifest_roots, resolve_imports
 from clew.codebase.languages import detect_language
 from clew.codebase.parse import HEAD_BYTES, parse_file
 from clew.codebase.path_index import PathIndex
 from clew.codebase.private_paths import is_credential_path, is_hidden_path
 from clew.codebase.scan import FileCategory, ScannedFile, classify_file, scan_files
+from clew.codebase.scopes import digest_links
 from clew.pool import map_in_processes, run_in_process
 from clew.records import Delta, SourceState
 from clew.store.originals import digest_of
@@ -207,8 +208,16 @@ def build_delta_of_path(
     data = mask_bytes(read)
     facts = parse_file(path, data, "text" if is_plain else detect_language(path, head))
     resolved = resolve_imports(paths, path, facts.language, facts.imports)
+    linked = link_imports(paths, path, facts.language, facts.imports)
     return build_file_delta(
-        path, data, facts, resolved, size=len(read), stamp=_settled(before, after) if len(read) == after.st_size else 0, embedder=embedder
+        path,
+        data,
+        facts,
+        resolved,
+        linked,
+        size=len(read),
+        stamp=_settled(before, after) if len(read) == after.st_size else 0,
+        embedder=embedder,
     )
 
 
@@ -261,7 +270,11 @@ def _roots(root: Path, names: Iterable[str]) -> dict[str, str]:
 
 def _leads_as_before(state: SourceState, path: str, paths: PathIndex) -> bool:
     note = read_index_note(state)
-    return not note.imports or resolve_imports(paths, path, read_language(state), note.imports) == note.resolved
+    language = read_language(state)
+    return not note.imports or (
+        resolve_imports(paths, path, language, note.imports) == note.resolved
+        and digest_links(link_imports(paths, path, language, note.imports)) == note.linked
+    )
 
 
 def _is_same(old: SourceState, new: SourceState) -> bool:

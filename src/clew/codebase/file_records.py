@@ -9,28 +9,35 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import PurePosixPath
 
 import msgspec
 
 from clew.codebase.facts import FileFacts, Import, Symbol
+from clew.codebase.languages.description import ImportLink
+from clew.codebase.scopes import digest_links, find_scopes
 from clew.records import Blob, Delta, Layer, Record, RecordText, Resolution, SourceState, Trust, make_id
 from clew.store.originals import digest_of
 from clew.text.embed import Embedder
-from clew.text.postings import NameUse, SearchDocument, make_literal_name, pack_postings
+from clew.text.postings import NO_SCOPE, NameUse, Place, ScopedUse, SearchDocument, make_literal_name, pack_postings
 
-PRODUCER = "codebase/3"  # name and version of this producer in its Deltas; a new version has every file read again
+PRODUCER = "codebase/4"  # name and version of this producer in its Deltas; a new version has every file read again
 SIGNATURE_BYTES_MAX = 400  # a longer header is data, not a signature, and is not stored as one
 IMPORT_LINES_MAX = 80  # shown of a file's imports; guess: more is a list of names, not what a reader looks for
 
 
 class IndexNote(msgspec.Struct, array_like=True):
-    """What the indexer stores with a file's state between runs: imports as written, (path, confidence) they resolved to, symbol count."""
+    """What the indexer stores with a file's state between runs: imports as written, what they resolved to, symbol count.
+
+    resolved  (path, confidence) of the imported files; linked  digest of where the imported names stand.
+    """
 
     imports: list[Import] = []
     resolved: list[tuple[str, float]] = []
     is_whole: bool = True
     symbols: int = 0
+    linked: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,7 @@ def build_file_delta(
     data: bytes,
     facts: FileFacts,
     resolved: Sequence[tuple[str, float]],
+    linked: Sequence[ImportLink] = (),
     *,
     size: int,
     stamp: int,
@@ -76,6 +84,7 @@ def build_file_delta(
     path      relative to the repository, with forward slashes.
     data      the file's bytes; stored as the original behind every span.
     resolved  (path, confidence) of the files that it imports.
+    linked    where the names that it imports stand.
     embedder  gives each record a vector as well, when there is a model.
     stamp     of the file's status when it was read, 0 when it changed meanwhile: it is then read again next time.
     """
@@ -88,6 +97,7 @@ def build_file_delta(
     seen: dict[str, int] = {}
     is_test = is_test_path(path)
     children = _children(facts.symbols)
+    scopes = find_scopes(facts, linked)
     for at, symbol in enumerate(facts.symbols):
         is_file = at == module
         span = _Span(0, len(data), 1, len(starts)) if is_file else _whole_lines(data, starts, symbol.start, symbol.end)
@@ -115,15 +125,18 @@ def build_file_delta(
         )
         positions[at] = len(records)
         records.append(record)
-        documents.append(_document(record, symbol, data, facts, children.get(at, ()), parent, span, is_file=is_file, is_test=is_test))
-    note = IndexNote(list(facts.imports), list(resolved), is_whole=facts.is_whole, symbols=len(records))
+        found = (scopes.uses[at], scopes.places[at])
+        documents.append(
+            _document(record, symbol, data, facts, children.get(at, ()), parent, span, found, is_file=is_file, is_test=is_test)
+        )
+    note = IndexNote(list(facts.imports), list(resolved), is_whole=facts.is_whole, symbols=len(records), linked=digest_links(linked))
     return Delta(
         by=PRODUCER,
         source=file_source_name(path),
         is_whole=True,
         records=tuple(records),
         blobs=(Blob(digest, data),),
-        segment=pack_postings(documents, resolved, embedder),
+        segment=pack_postings(documents, resolved, embedder, scopes.links),
         state=SourceState(file_source_name(path), digest, size, stamp, "indexed", _encode(facts.language, note)),
     )
 
@@ -221,6 +234,7 @@ def _document(
     children: Sequence[Symbol],
     parent: int,
     span: _Span,
+    found: tuple[tuple[ScopedUse, ...], tuple[Place, ...]],
     *,
     is_file: bool,
     is_test: bool,
@@ -232,13 +246,9 @@ def _document(
         stem = PurePosixPath(record.path).name.split(".")[0]
         dotted = ".".join(PurePosixPath(record.path).with_suffix("").parts)
         name, defines = stem, (record.path, record.subject, dotted.removesuffix(".__init__"))
-    uses = (
-        *((name, NameUse.CALL, times) for name, _, times in symbol.calls),
-        *((name, NameUse.REFERENCE, times) for name, times in symbol.references),
-        *((base.rpartition(".")[2], NameUse.INHERIT, 1) for base in symbol.bases),
-    )
+    uses, places = found
     if is_file:  # no symbol defines these names: only `impact` looks for files that share one
-        uses += tuple((make_literal_name(literal), NameUse.MENTION, 1) for literal in facts.literals)
+        uses += tuple((make_literal_name(literal), NameUse.MENTION, 1, NO_SCOPE) for literal in facts.literals)
     signature = data[symbol.signature_start : symbol.signature_end].decode("utf-8", "replace")
     return SearchDocument(
         id=record.id,
@@ -252,6 +262,7 @@ def _document(
         is_test=is_test,
         start_line=span.start_line,
         lines=span.end_line - span.start_line + 1,
+        places=places,
     )
 
 
@@ -276,11 +287,8 @@ def _children(symbols: Sequence[Symbol]) -> dict[int, list[Symbol]]:
 
 
 def _line_starts(data: bytes) -> list[int]:
-    starts, at = [0], data.find(b"\n")
-    while at != -1 and at + 1 < len(data):
-        starts.append(at + 1)
-        at = data.find(b"\n", at + 1)
-    return starts
+    starts = [0, *accumulate([len(line) + 1 for line in data.split(b"\n")])]
+    return starts[:-1] if len(starts) < 3 or starts[-2] < len(data) else starts[:-2]
 
 
 def _whole_lines(data: bytes, starts: Sequence[int], start: int, end: int) -> _Span:

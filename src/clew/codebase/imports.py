@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from clew.codebase.facts import Import
 from clew.codebase.languages import LANGUAGES
+from clew.codebase.languages.description import ImportLink
 from clew.codebase.path_index import PathIndex
 
 
@@ -22,6 +23,15 @@ def resolve_imports(paths: PathIndex, path: str, language: str, imports: Iterabl
                 if target != path:
                     best[target] = max(best.get(target, 0.0), round(confidence, 3))
     return sorted(best.items())
+
+
+def link_imports(paths: PathIndex, path: str, language: str, imports: Iterable[Import]) -> list[ImportLink]:
+    """Return where the names stand that the imports of `path` bring in; names from outside the repository are left out."""
+    known = LANGUAGES.get(language)
+    if known is None or known.link_import is None:
+        return []
+    ambient = [Import(name, (), name, 0, is_relative=False) for name in known.ambient_imports]
+    return list(dict.fromkeys(found for imported in (*imports, *ambient) for found in known.link_import(paths, path, imported)))
 
 
 def find_manifests(paths: Iterable[str]) -> list[str]:

@@ -26,15 +26,17 @@ from clew.codebase.facts import (
     FUNCTION_KINDS,
     MODULE_QUALNAME,
     TYPE_KINDS,
+    UNKNOWN_RECEIVER,
     CallCount,
     FileFacts,
     Import,
     ReferenceCount,
     Symbol,
     SymbolKind,
+    TypedName,
 )
 from clew.codebase.languages import LANGUAGES, detect_language, load_grammar
-from clew.codebase.languages.description import Definition, Language, SourceFile, build_definition, normalize_bases
+from clew.codebase.languages.description import Definition, Language, SourceFile, build_definition, normalize_bases, read_declared_types
 from clew.codebase.sections import BLOCK_LINES_MAX, count_code_words, find_sections, split_into_blocks
 
 HEAD_BYTES = 8_192  # of a file, enough to classify it: one page of a disk, some 200 lines
@@ -61,10 +63,15 @@ _DEPTH = np.zeros(256, np.int8)
 _DEPTH[list(b"([{")] = 1
 _DEPTH[list(b")]}")] = -1
 
-_NAME = re.compile(rb"[.$@]?(?:\b[A-Za-z_]|[\x80-\xff])[\w\x80-\xff]*")  # the boundary keeps `x1f` out of `0x1f`
-_DOT, _MARKS = ord("."), frozenset(b".$@")
-# Matched against the bytes before a name, backwards: `self.a?.` is `.?a.fles`.
-_RECEIVER_BACKWARDS = re.compile(rb"(?:(?:\.[?!]{0,2}|::|>-\??|\\)[\w$@\x80-\xff]+)+")
+# A name with what follows it by dots; the boundary keeps `x1f` out of `0x1f`.
+_NAME = re.compile(rb"[-.$@>:]{0,2}(?:\b[A-Za-z_]|[\x80-\xff])[\w\x80-\xff]*(?:(?:\??\.|::|->|\\)[A-Za-z_\x80-\xff][\w\x80-\xff]*)*")
+_JOINT = re.compile(rb"\??\.|::|->|\\")
+_AFTER_SOMETHING = (b".", b"->", b"::")  # a name behind these belongs to what stands before
+_TOKENS_MAX = 1 << 16  # of one language that are remembered, with the names in them
+# Matched against the bytes before a name, backwards: `self.a?.` is `.?a.fles`, `f(x).` is `.)x(f`.
+_RECEIVER_BACKWARDS = re.compile(rb"(?:(?:\.[?!]{0,2}|::|>-\??|\\)(?:\)[^()]*\()?[\w$@\x80-\xff]+)+")
+_ARGUMENTS = re.compile(r"\([^()]*\)")
+_BEFORE_RECEIVER = frozenset((b")", b".", b"]", b"}", b'"', b"'", b"`"))  # what stands before is a part of it
 _ARROWS = re.compile(r"::|\?->|->|\?\.|!!?\.|\\")
 _JOINTS = frozenset(b".:>\\")
 _QUOTES = frozenset(b"\"'`")
@@ -167,6 +174,8 @@ class _Reading:
     calls: list[ByteSpan] = field(default_factory=list[ByteSpan])
     bindings: list[ByteSpan] = field(default_factory=list[ByteSpan])
     imports: tuple[Import, ...] = ()
+    types: list[tuple[int, str, str]] = field(default_factory=list[tuple[int, str, str]])
+    exports: tuple[tuple[str, str], ...] = ()
     masked: bytes | bytearray = b""
     literals: tuple[str, ...] = ()
     docstring: str = ""
@@ -191,6 +200,10 @@ def _read(language: Language, source: SourceFile, tree: Tree) -> _Reading:
         reading.docstring, reading.doc_end = language.read_docstring(source, root)
     else:
         reading.docstring = _document(source, definitions, CommentIndex(source, comments, _spans_of(captures.get("lead", ()))))
+    read_types = language.read_types or read_declared_types
+    reading.types = sorted(found for node in captures.get("typed", ()) for found in read_types(source, node))
+    if language.read_exports is not None:
+        reading.exports = tuple(found for node in captures.get("export", ()) for found in language.read_exports(source, node))
     imports = captures.get("import", ())
     if imports and reading.calls:
         starts = {node.start_byte for node in imports}  # `require(…)` is an import, no call
@@ -349,10 +362,17 @@ def _facts(path: str, name: str, data: bytes, reading: _Reading, language: Langu
     if blocks:
         kept, parents = _nest([*kept[1:], *blocks], module)
     spans = _own_spans(kept)
+    own: Mapping[int, set[str]] = {}
+    types: dict[int, list[TypedName]] = {}
+    package = ""
     if language is None:
         calls, references = _mentions(data, kept, spans)
     else:
-        calls, references = _count(language, data, reading, kept, parents, spans)
+        own, bound = _bound_names(data, reading.bindings, kept, parents, spans)
+        calls, references = _count(language, data, reading, kept, bound, spans)
+        types = _owned_types(reading.types, spans)
+        if language.package_pattern and (found := re.search(language.package_pattern.encode(), data, re.MULTILINE)):
+            package = re.sub(r"::|\\", ".", found.group(1).decode("utf-8", "replace"))
     line_starts = [0, *accumulate(len(line) + 1 for line in data.split(b"\n"))]
     heads = _heads(data, kept, parents)
     qualnames = _qualnames(kept, parents)
@@ -373,11 +393,14 @@ def _facts(path: str, name: str, data: bytes, reading: _Reading, language: Langu
             calls[index],
             references[index],
             definition.bases,
+            definition.result,
+            tuple(sorted(own.get(index, ()))),
+            tuple(types.get(index, ())),
         )
         for index, definition in enumerate(kept)
     )
     gaps = tuple((start, end) for start, end, owner in spans if owner == 0)
-    return FileFacts(path, name, symbols, reading.imports, gaps, reading.is_whole, reading.literals)
+    return FileFacts(path, name, symbols, reading.imports, gaps, reading.is_whole, reading.literals, package, reading.exports)
 
 
 def _module_name(path: str) -> str:
@@ -428,7 +451,7 @@ def _mentions(
     counts = [Counter[str]() for _ in kept]
     for start, end, owner in spans:
         counts[owner].update(count_code_words(data[start:end].decode("utf-8", "replace")))
-    return [()] * len(kept), [tuple((intern(name), times) for name, times in count.items()) for count in counts]
+    return [()] * len(kept), [tuple((intern(name), "", times) for name, times in count.items()) for count in counts]
 
 
 def _count(
@@ -436,11 +459,10 @@ def _count(
     data: bytes,
     reading: _Reading,
     kept: Sequence[Definition],
-    parents: Sequence[int],
+    bound: Mapping[int, set[str]],
     spans: Sequence[tuple[int, int, int]],
 ) -> tuple[list[tuple[CallCount, ...]], list[tuple[ReferenceCount, ...]]]:
     """Return the calls and the references in each definition's own text."""
-    bound = _bound_names(data, reading.bindings, kept, parents, spans)
     defined = {definition.name for definition in kept}
     calls = _calls(data, reading.calls, len(kept), spans)
     texts: list[list[bytes | bytearray]] = [[] for _ in kept]
@@ -449,45 +471,82 @@ def _count(
     all_calls: list[tuple[CallCount, ...]] = []
     all_references: list[tuple[ReferenceCount, ...]] = []
     keywords, sigil, nothing = language.keywords, ord(language.sigil or " "), frozenset[str]()
+    seen = _tokens.setdefault(language.name, {})
+    if len(seen) > _TOKENS_MAX:
+        seen.clear()
     for index, definition in enumerate(kept):
         own_bound = bound.get(index, nothing)
-        names: dict[str, int] = {}
+        names: dict[tuple[str, str], int] = {}
         for token, times in Counter(_NAME.findall(b" ".join(texts[index]))).items():
-            first = token[0]
-            if first == sigil:
-                continue
-            name = (token[1:] if first in _MARKS else token).decode("utf-8", "replace")
-            if (first == _DOT or name not in own_bound) and name not in keywords and (len(name) > 1 or name.isupper()):
-                names[name] = names.get(name, 0) + times
+            if (read := seen.get(token)) is None:
+                read = seen[token] = tuple(
+                    (name, receiver)
+                    for name, receiver in _split_token(token, sigil)
+                    if name not in keywords and (len(name) > 1 or name.isupper())
+                )
+            for key in read:
+                if key[1] or key[0] not in own_bound:
+                    names[key] = names.get(key, 0) + times
         kept_calls: list[CallCount] = []
         for (name, receiver), times in calls[index].items():
-            if name in names:
-                names[name] -= times
+            for key in ((name, receiver), (name, UNKNOWN_RECEIVER)):
+                if key in names:
+                    names[key] -= times
+                    break
             if receiver or name not in own_bound or name in defined:
                 kept_calls.append((intern(name), intern(receiver), times))
-        if definition.name in names:
-            names[definition.name] -= 1  # its own header
+        if (definition.name, "") in names:
+            names[definition.name, ""] -= 1  # its own header
         all_calls.append(tuple(kept_calls))
-        all_references.append(tuple([(intern(name), times) for name, times in names.items() if times > 0]))
+        all_references.append(tuple([(name, receiver, times) for (name, receiver), times in names.items() if times > 0]))
     return all_calls, all_references
+
+
+_tokens: dict[str, dict[bytes, tuple[tuple[str, str], ...]]] = {}  # language → token → names in it: they come again and again
+
+
+def _split_token(token: bytes, sigil: int) -> Iterable[tuple[str, str]]:
+    """Yield (name, receiver) of each name in a token: `a.b` is a, and b of a; of what a sigil marks only what it holds."""
+    text = token.lstrip(b"-.$@>:")
+    parts = _JOINT.split(text)
+    receiver = UNKNOWN_RECEIVER if token[: len(token) - len(text)].endswith(_AFTER_SOMETHING) else ""
+    if sigil in token[: len(token) - len(text)]:
+        receiver, parts = receiver or parts[0].decode("utf-8", "replace"), parts[1:]
+    for part in parts:
+        name = intern(part.decode("utf-8", "replace"))
+        yield name, intern(receiver)
+        if receiver != UNKNOWN_RECEIVER:
+            receiver = f"{receiver}.{name}" if receiver else name
+
+
+def _owned_types(types: Sequence[tuple[int, str, str]], spans: Sequence[tuple[int, int, int]]) -> dict[int, list[TypedName]]:
+    """Return what says the types of names by the definition in whose own text it stands."""
+    owned: dict[int, list[TypedName]] = {}
+    at = 0
+    for start, name, path in types:
+        while spans[at][1] <= start:
+            at += 1
+        owned.setdefault(spans[at][2], []).append((intern(name), intern(path)))
+    return owned
 
 
 def _bound_names(
     data: bytes, bindings: Sequence[ByteSpan], kept: Sequence[Definition], parents: Sequence[int], spans: Sequence[tuple[int, int, int]]
-) -> Mapping[int, set[str]]:
-    """Return, for functions, the names that they or the functions around them bind."""
-    bound: dict[int, set[str]] = {}
+) -> tuple[Mapping[int, set[str]], Mapping[int, set[str]]]:
+    """Return, for functions, the names that they bind, and those that they or the functions around them bind."""
+    own: dict[int, set[str]] = {}
     at = 0
     for start, end in bindings:
         while spans[at][1] <= start:
             at += 1
         owner = spans[at][2]
         if kept[owner].kind in FUNCTION_KINDS:
-            bound.setdefault(owner, set()).add(data[start:end].decode("utf-8", "replace"))
+            own.setdefault(owner, set()).add(data[start:end].decode("utf-8", "replace"))
+    bound = dict(own)
     for index in range(1, len(kept)):
         if kept[index].kind in FUNCTION_KINDS and parents[index] in bound:
             bound[index] = bound[parents[index]] | bound.get(index, set())
-    return bound
+    return own, bound
 
 
 def _calls(data: bytes, names: Sequence[ByteSpan], count: int, spans: Sequence[tuple[int, int, int]]) -> list[dict[tuple[str, str], int]]:
@@ -499,9 +558,11 @@ def _calls(data: bytes, names: Sequence[ByteSpan], count: int, spans: Sequence[t
             at += 1
         receiver = ""
         if start and data[start - 1] in _JOINTS:
+            receiver = UNKNOWN_RECEIVER
             found = _RECEIVER_BACKWARDS.match(data[max(0, start - RECEIVER_BYTES_MAX) : start][::-1])
-            if found is not None:
-                receiver = _ARROWS.sub(".", found.group()[::-1].decode("utf-8", "replace")).rstrip(".")
+            if found is not None and data[start - found.end() - 1 : start - found.end()] not in _BEFORE_RECEIVER:
+                text = found.group()[::-1].decode("utf-8", "replace")
+                receiver = _ARROWS.sub(".", _ARGUMENTS.sub(".()", text)).rstrip(".")
         key = (data[start:end].decode("utf-8", "replace"), receiver)
         own = calls[spans[at][2]]
         own[key] = own.get(key, 0) + 1

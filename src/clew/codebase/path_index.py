@@ -87,6 +87,12 @@ def single_candidate(found: str | None, confidence: float = EXACT_MATCH) -> list
     return [(found, confidence)] if found else []
 
 
+def only_candidate(candidates: Iterable[ImportCandidate]) -> str | None:
+    """Return the path that all candidates name, None where there is none or where they disagree."""
+    found = {path for path, _ in candidates}
+    return found.pop() if len(found) == 1 else None
+
+
 def join_relative(path: str, module: str) -> str | None:
     """Return the repository path that the relative `module` means in the file `path` ("" for the root), None for one outside it."""
     found = posixpath.normpath(posixpath.join(path.rpartition("/")[0], module))

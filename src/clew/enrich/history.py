@@ -217,7 +217,7 @@ def build_block_delta(source: str, reads: Sequence[CommitWithMessage], digest: s
             at_ns=commit.at_s * 1_000_000_000,
         )
         records.append(record)
-        uses = tuple((f"file:{path}", NameUse.MENTION, 1) for path in commit.files)
+        uses = tuple((f"file:{path}", NameUse.MENTION, 1, 0) for path in commit.files)
         documents.append(SearchDocument(record.id, record.layer.value, record.kind, "", (subject, "", "", body, ""), (commit.id,), uses))
     note = msgspec.json.encode([read.commit for read in reads]).decode()
     state = SourceState(source, digest, len(reads), 0, "indexed", note)

@@ -14,9 +14,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from clew.store.name_resolution import CrossFileUses
 from clew.store.ports import Snapshot
-from clew.text.postings import NameUse
 
 Doubles: TypeAlias = NDArray[np.float64]
 
@@ -28,10 +26,7 @@ TEST_SHARE = 0.1  # of a test in where the walk begins, in what it is utility, a
 PROSE_SHARE = 0.1  # likewise of a document or a configuration file; guess
 IMPORT_SHARE = 0.5  # what an import counts beside one used name; guess
 GATHERING_SHARE = 0.7  # what bringing others together counts beside being leaned on; guess
-SURE_SHARE = 0.5  # what a use counts at least that an import, the same folder or a type's name vouches for; guess
-GUESSED_SHARE = 0.1  # of its confidence: what any other use counts; guess
-EXPLICIT = (".py", ".pyi", ".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx")  # languages in which names of other files come by import alone
-HANDING_ON = frozenset(("__init__.py", "index.js", "index.ts", "mod.rs", "lib.rs"))  # files that hand on what they import
+GUESSED_SHARE = 0.1  # of its confidence: what a name counts that only prose mentions; guess
 ENTRY_SHARE = 0.2  # what an entry point has beside that; guess
 # File names under which the tool chains of these languages look for a program's or a package's beginning.
 ENTRIES = frozenset((
@@ -75,10 +70,11 @@ def compute_centrality(snapshot: Snapshot) -> Centrality:
     weight[codes[files]] = np.where(documents.is_prose[files], PROSE_SHARE, np.where(documents.is_test[files], TEST_SHARE, 1.0))
     weight[among.path_words[order] <= 0] = 0.0  # only named, or empty
     is_code = weight == 1.0
-    across = _told(snapshot)
+    across = snapshot.names.across(CODE)
+    given = np.where(across.is_sure, across.weights, GUESSED_SHARE * across.weights)
     users, heads = place[across.users], codes[across.heads]
     pairs, at = np.unique(users * count + heads, return_inverse=True)
-    strength = np.sqrt(np.round(np.bincount(at, across.weights, len(pairs)), 6))  # a file's tenth name says less than its first
+    strength = np.sqrt(np.round(np.bincount(at, given, len(pairs)), 6))  # a file's tenth name says less than its first
     importing, imported, confidence = place[imports[0]], place[imports[1]], imports[2]
     tails, tops = np.concatenate([pairs // count, importing]), np.concatenate([pairs % count, imported])
     mass = np.concatenate([strength, IMPORT_SHARE * confidence.astype(np.float64)])
@@ -90,14 +86,14 @@ def compute_centrality(snapshot: Snapshot) -> Centrality:
     gathers = _scaled(_rank(tops[among_code], tails[among_code], mass[among_code], is_code.astype(np.float64)))
     is_entry = np.array([PurePosixPath(path).name in ENTRIES for path in sorted(documents.paths)], np.bool_) & is_code
     total = _scaled(weight * (np.sqrt(leaned) + GATHERING_SHARE * np.sqrt(gathers) + ENTRY_SHARE * is_entry))
-    sure = is_code[users] & across.is_imported
+    sure = is_code[users] & across.is_sure
     links = np.unique(
         np.concatenate([users[sure] * count + heads[sure], importing[is_code[importing]] * count + imported[is_code[importing]]])
     )
     links = links[links // count != links % count]
     uses = np.unique(users[sure] * size + across.heads[sure])
     symbols = np.zeros(documents.size)
-    symbols += np.bincount(across.heads, across.weights * weight[users], documents.size)
+    symbols += np.bincount(across.heads, given * weight[users], documents.size)
     return Centrality(
         files=np.round(total, 6)[place],
         is_entry=is_entry[place],
@@ -106,45 +102,6 @@ def compute_centrality(snapshot: Snapshot) -> Centrality:
         symbols=np.round(symbols, 6),
         used_by=np.bincount(uses % size, minlength=documents.size),
     )
-
-
-def _told(snapshot: Snapshot) -> CrossFileUses:
-    """The uses between files that tell something, weighed by how sure they are.
-
-    A name that no import leads to may be another's: a method of a string, a local variable. Where names come through
-    imports alone, such a use of what is not a member of anything is left out, and so is a mere mention of it elsewhere.
-    """
-    documents = snapshot.documents
-    across = snapshot.names.across(CODE)
-    code = documents.path_codes.astype(np.int64)[across.heads]
-    heads = np.unique(across.heads)
-    is_type, is_member = np.zeros(documents.size, np.bool_), np.zeros(documents.size, np.bool_)
-    is_type[heads] = [documents.kind_of(doc) in TYPES for doc in heads.tolist()]
-    parents = documents.parent[heads]
-    is_member[heads] = (parents >= 0) & (documents.parent[np.maximum(parents, 0)] >= 0)
-    folders: dict[str, int] = {}
-    folder = np.array([folders.setdefault(path.rpartition("/")[0], len(folders)) for path in documents.paths], np.int64)
-    explicit = np.array([path.endswith(EXPLICIT) for path in documents.paths], np.bool_)[across.users]
-    is_led = across.is_imported | _through(snapshot, across.users, code)
-    is_near = ~explicit & (folder[across.users] == folder[code])
-    is_call = across.kinds != NameUse.REFERENCE
-    is_sure = is_led | is_near | (~explicit & is_type[across.heads])
-    keep = is_sure | (is_call & (~explicit | is_member[across.heads]))
-    weights = np.where(is_sure, np.maximum(across.weights, SURE_SHARE), GUESSED_SHARE * across.weights).astype(np.float32)
-    return CrossFileUses(across.users[keep], across.heads[keep], across.kinds[keep], weights[keep], is_sure[keep])
-
-
-def _through(snapshot: Snapshot, users: NDArray[np.int64], heads: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether a file imports another through one that hands on what it imports itself, as a package's `__init__.py` does."""
-    documents = snapshot.documents
-    tails, tops, _ = snapshot.names.imports
-    hands_on = np.array([PurePosixPath(path).name in HANDING_ON for path in documents.paths], np.bool_)
-    first, second = hands_on[tops], hands_on[tails]
-    given: dict[int, list[int]] = {}
-    for tail, top in zip(tails[second].tolist(), tops[second].tolist(), strict=True):
-        given.setdefault(tail, []).append(top)
-    pairs = [tail << 32 | top for tail, mid in zip(tails[first].tolist(), tops[first].tolist(), strict=True) for top in given.get(mid, ())]
-    return np.isin(users << 32 | heads, np.array(pairs, np.int64))
 
 
 def _rank(tails: NDArray[np.int64], heads: NDArray[np.int64], mass: Doubles, start: Doubles) -> Doubles:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clew.store.documents import Documents, Floats, Numbers, expand_ranges
+from clew.store.places import Places
 from clew.store.shard import IndexShard
-from clew.text.postings import NameUse, hash_term
+from clew.text.postings import NO_SCOPE, NameUse, hash_term, mix_name_arrays
 
 NAME_BEARERS_MAX = 24  # a name that more records define tells nothing; guess from the df of `__init__`, `get`, `run`
 NAME_USERS_MAX = 300  # likewise for a name that more records use; guess
@@ -44,14 +46,14 @@ class CrossFileUses:
     """Uses between files: file `users[i]` uses a name that document `heads[i]` (the defining one) of another file defines; once per name.
 
     users (m,) int64 positions in `Documents.paths`; heads (m,) int64 document numbers; kinds (m,) uint8, the strongest `Use`;
-    weights (m,) float32, 0 to 1: confidence that this bearer of the name is meant; is_imported (m,) an import says so.
+    weights (m,) float32, 0 to 1: confidence that this bearer of the name is meant; is_sure (m,) the user's file says which is meant.
     """
 
     users: NDArray[np.int64]
     heads: NDArray[np.int64]
     kinds: NDArray[np.uint8]
     weights: Floats
-    is_imported: NDArray[np.bool_]
+    is_sure: NDArray[np.bool_]
 
 
 class Names:
@@ -59,6 +61,10 @@ class Names:
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
+
+    @cached_property
+    def _places(self) -> Places:
+        return Places(self._documents)
 
     def defining(self, name: str) -> Numbers:
         """Return the live documents that define `name`, ascending."""
@@ -87,24 +93,22 @@ class Names:
 
     def outgoing(self, docs: Numbers) -> NameEdges:
         """Return links from each of these documents to the documents that define the names it uses."""
-        names, tails, kinds, counts = self._uses_of(docs)
-        return self._resolve(names, tails, kinds, counts)
+        return self._resolve(self._uses_of(docs))
 
     def incoming(self, docs: Numbers) -> NameEdges:
         """Return links to each of these documents from the documents that use a name it defines."""
         names, heads = self._defines_of(docs)
         if not len(names):
             return _no_links()
-        unique = np.array(sorted(set(names.tolist())), np.uint64)
-        use_names, tails, kinds, counts = self._users_of(unique)
+        unique = np.union1d(names, self._places.named_otherwise(names))
+        uses = self._users_of(unique)
         # A commit that changed a file does not use it; `changing` answers for those.
-        is_user = ~self._documents.is_commit[tails]
-        use_names, tails, kinds, counts = use_names[is_user], tails[is_user], kinds[is_user], counts[is_user]
-        # A name that half the repository uses tells nothing of any user: a hub neither collects nor spreads.
-        users = np.bincount(np.searchsorted(unique, use_names), minlength=len(unique))
-        told = users[np.searchsorted(unique, use_names)] <= NAME_USERS_MAX
-        use_names, tails, kinds, counts = use_names[told], tails[told], kinds[told], counts[told]
-        links = self._resolve(use_names, tails, kinds, counts)
+        uses = uses.where(~self._documents.is_commit[uses.docs])
+        # A mentioned name that half the repository uses tells nothing of any user: a hub neither collects nor spreads.
+        at = np.searchsorted(unique, uses.names)
+        is_named = uses.scopes == 0
+        users = np.bincount(at[is_named], minlength=len(unique))
+        links = self._resolve(uses.where(~is_named | (users[at] <= NAME_USERS_MAX)))
         wanted = np.zeros(self._documents.size, np.bool_)
         wanted[docs] = True
         keep = wanted[links.heads]
@@ -131,9 +135,9 @@ class Names:
         if not len(names):
             return np.empty(0, np.int32), np.empty(0, np.int32)
         order = np.argsort(names, kind="stable")
-        use_names, tails, _, _ = self._users_of(np.unique(names))
-        keep = self._documents.is_commit[tails]
-        use_names, tails = use_names[keep], tails[keep]
+        uses = self._users_of(np.unique(names))
+        uses = uses.where(self._documents.is_commit[uses.docs])
+        use_names, tails = uses.names, uses.docs
         low, high = np.searchsorted(names[order], use_names, "left"), np.searchsorted(names[order], use_names, "right")
         rows, owner = expand_ranges(low, high)
         return tails[owner].astype(np.int32), heads[order][rows].astype(np.int32)
@@ -144,11 +148,12 @@ class Names:
         files_max  names in more files are left out, as are those that only one file uses.
         Each key is `clew.text.postings.hash_term` of the name; a user that uses a name twice is returned once.
         """
-        names, _, _, _ = self._uses_of(docs)
+        names = self._uses_of(docs).names
         none = np.empty(0, np.uint64), np.empty(0, np.int32), np.empty(0, np.int64)
         if not len(names):
             return none
-        keys, users, _, _ = self._users_of(np.unique(names))
+        uses = self._users_of(np.unique(names))
+        keys, users = uses.names, uses.docs
         keep = self._documents.search_scope("file:").mask[users]
         keys, users = keys[keep], users[keep]
         pairs = np.unique(np.stack([keys, self._documents.path_codes[users].astype(np.uint64)]), axis=1)
@@ -168,37 +173,31 @@ class Names:
     def across(self, prefix: str) -> CrossFileUses:
         """Return which files use what other files define, among the sources whose name begins with `prefix`.
 
-        As `outgoing` of every document, but counted by file and without a file's uses of itself: a file that defines a
-        name means its own. Names that more than NAME_BEARERS_MAX records define are left out.
-        Cost  one pass over the tables of uses and definitions, and one sort of the distinct (name, file) pairs.
+        As `outgoing` of every document, but counted by file and without a file's uses of itself.
+        Cost  one pass over the table of uses, and one sort of the distinct (place, name, file).
         """
-        mask, codes = self._documents.search_scope(prefix).mask, self._documents.path_codes.astype(np.int64)
-        names, definers, _ = self._rows_in("define", mask)
-        known, number = np.unique(names, return_inverse=True)
-        bearers = np.bincount(number, minlength=len(known))
-        order = np.argsort(number, kind="stable")
-        ends = np.concatenate([[0], np.cumsum(bearers)])
-        used, users, kinds = self._rows_in("use", mask)
-        at = np.minimum(np.searchsorted(known, used), max(len(known) - 1, 0))
-        told = np.flatnonzero(known[at] == used) if len(known) else np.empty(0, np.int64)
-        told = told[bearers[at[told]] <= NAME_BEARERS_MAX]
-        rows = np.unique((at[told] * len(self._documents.paths) + codes[users[told]]) * len(NameUse) + kinds[told])
-        pairs, first = np.unique(rows // len(NameUse), return_index=True)  # kinds are numbered from the strongest
-        how = (rows[first] % len(NameUse)).astype(np.uint8)
-        name, user = pairs // max(len(self._documents.paths), 1), pairs % max(len(self._documents.paths), 1)
-        rows, owner = expand_ranges(ends[name], ends[name + 1])
-        heads = definers[order[rows]]
-        means_own = np.zeros(len(pairs), np.bool_)
-        means_own[owner[codes[heads] == user[owner]]] = True
-        scope = self._between(user[owner], codes[heads], bearers[name][owner])
-        best = np.zeros(len(pairs), np.float32)
-        np.maximum.at(best, owner, scope)
-        keep = ~means_own[owner] & (scope >= 0.5 * best[owner])
-        owner = owner[keep]
-        keys, _ = self._documents.imports
-        pair = user[owner] << 32 | codes[heads[keep]]
-        is_imported = np.isin(pair, keys)
-        return CrossFileUses(user[owner], heads[keep], how[owner], scope[keep], is_imported)
+        mask, codes = self._documents.search_scope(prefix).mask, self._documents.path_codes
+        docs = np.flatnonzero(mask).astype(np.int32)
+        uses = self._uses_of(docs)
+        uses = uses.where(uses.scopes != NO_SCOPE)
+        # One document stands for its file: which of a file's symbols uses a name does not matter here.
+        files, first = np.unique(codes[docs], return_index=True)
+        stand_in = docs[first][np.searchsorted(files, codes[uses.docs])]
+        keys = mix_name_arrays(mix_name_arrays(uses.scopes, uses.names), stand_in.astype(np.uint64))
+        order = np.lexsort((uses.kinds, keys))  # kinds are numbered from the strongest
+        keep = order[np.flatnonzero(np.r_[True, keys[order][1:] != keys[order][:-1]])] if len(order) else order
+        once = _Uses(uses.names[keep], stand_in[keep], uses.kinds[keep], np.ones(len(keep), np.uint8), uses.scopes[keep])
+        is_placed = once.scopes > NO_SCOPE
+        placed, named = once.where(is_placed), once.where(~is_placed)
+        row, head = self._places.find(placed.scopes, placed.names)
+        row_named, head_named, scope_named = self._by_name(named)
+        users = np.concatenate([codes[placed.docs[row]], codes[named.docs[row_named]]]).astype(np.int64)
+        heads = np.concatenate([head, head_named]).astype(np.int64)
+        kinds = np.concatenate([placed.kinds[row], named.kinds[row_named]])
+        weights = np.concatenate([np.full(len(row), SCOPE_IMPORTED, np.float32), scope_named])
+        is_sure = np.arange(len(users)) < len(row)
+        keep = (users != codes[heads]) & mask[heads]
+        return CrossFileUses(users[keep], heads[keep], kinds[keep], weights[keep], is_sure[keep])
 
     def _count_rows(self, table: str, names: NDArray[np.uint64], mask: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Count the rows of a table by name whose document is in the mask."""
@@ -210,38 +209,26 @@ class Names:
             total += np.bincount(which[owner[inside]], minlength=len(names))
         return total
 
-    def _rows_in(self, table: str, mask: NDArray[np.bool_]) -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.uint8]]:
-        """Names, documents and, in the table of uses, kinds of the rows whose document is in the mask."""
-        names: list[NDArray[Any]] = []
-        docs: list[NDArray[np.int64]] = []
-        kinds: list[NDArray[np.uint8]] = []
-        for shard, offset in zip(self._documents.shards, self._documents.offsets, strict=True):
-            found = shard[f"{table}_docs"].astype(np.int64) + offset
-            keep = mask[found]
-            docs.append(found[keep])
-            names.append(np.repeat(shard[f"{table}_keys"], np.diff(shard[f"{table}_ends"].astype(np.int64)))[keep])
-            kinds.append(shard["use_kinds"][keep] if table == "use" else np.empty(0, np.uint8))
-        return np.concatenate(names).astype(np.uint64, copy=False), np.concatenate(docs), np.concatenate(kinds)
-
-    def _uses_of(self, docs: Numbers) -> tuple[NDArray[np.uint64], Numbers, NDArray[np.uint8], NDArray[np.uint8]]:
+    def _uses_of(self, docs: Numbers) -> _Uses:
         pieces: list[tuple[NDArray[Any], ...]] = []
         for shard, offset in zip(self._documents.shards, self._documents.offsets, strict=True):
             local = docs[(docs >= offset) & (docs < offset + shard.size)] - offset
             ends = shard["forward_ends"]
             rows, owner = expand_ranges(ends[local], ends[local + 1])
-            pieces.append(
-                (shard["forward_names"][rows], local[owner] + offset, shard["forward_kinds"][rows], shard["forward_counts"][rows])
-            )
+            columns = [shard[f"forward_{column}"][rows] for column in ("kinds", "counts", "scopes")]
+            pieces.append((shard["forward_names"][rows], local[owner] + offset, *columns[:2], _scope_keys(shard, columns[2])))
         return _joined(pieces)
 
-    def _users_of(self, names: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], Numbers, NDArray[np.uint8], NDArray[np.uint8]]:
+    def _users_of(self, names: NDArray[np.uint64]) -> _Uses:
         pieces: list[tuple[NDArray[Any], ...]] = []
         for shard, offset in zip(self._documents.shards, self._documents.offsets, strict=True):
             low, high, which = _lookup(shard, "use", names)
             rows, owner = expand_ranges(low, high)
             docs = shard["use_docs"][rows].astype(np.int32) + np.int32(offset)
             live = self._documents.alive[docs]
-            pieces.append((names[which][owner][live], docs[live], shard["use_kinds"][rows][live], shard["use_counts"][rows][live]))
+            rows = rows[live]
+            columns = [shard[f"use_{column}"][rows] for column in ("kinds", "counts", "scopes")]
+            pieces.append((names[which][owner][live], docs[live], *columns[:2], _scope_keys(shard, columns[2])))
         return _joined(pieces)
 
     def _defines_of(self, docs: Numbers) -> tuple[NDArray[np.uint64], Numbers]:
@@ -255,12 +242,30 @@ class Names:
             heads.append((local[owner] + offset).astype(np.int32))
         return np.concatenate(names).astype(np.uint64, copy=False), np.concatenate(heads)
 
-    def _resolve(self, names: NDArray[np.uint64], tails: Numbers, kinds: NDArray[np.uint8], counts: NDArray[np.uint8]) -> NameEdges:
-        """Join used names with their bearers; the weight is use × scope, the nearest scope alone where there is one."""
-        if not len(names):
-            return _no_links()
-        use_rows: list[NDArray[np.int64]] = []
-        bearers: list[Numbers] = []
+    def _resolve(self, uses: _Uses) -> NameEdges:
+        """Join used names with their bearers: by place where the file says one, by name alone for what prose and sessions mention."""
+        placed = uses.where(uses.scopes > NO_SCOPE)
+        row, head = self._places.find(placed.scopes, placed.names)
+        tail = placed.docs[row]
+        is_same = self._documents.path_codes[tail] == self._documents.path_codes[head]
+        scope = np.where(is_same, np.float32(SCOPE_SAME_FILE), np.float32(SCOPE_IMPORTED))
+        named = uses.where(uses.scopes == 0)
+        row_named, head_named, scope_named = self._by_name(named)
+        tails = np.concatenate([tail, named.docs[row_named]])
+        heads = np.concatenate([head, head_named])
+        kinds = np.concatenate([placed.kinds[row], named.kinds[row_named]])
+        counts = np.concatenate([placed.counts[row], named.counts[row_named]]).astype(np.float32)
+        scope = np.concatenate([scope, scope_named])
+        use = np.array([USE_WEIGHT[how] for how in NameUse], np.float32)[kinds]
+        weight = use * scope * np.minimum(1.0, 0.5 + 0.25 * np.log2(counts + 1.0))
+        keep = tails != heads
+        return NameEdges(tails[keep].astype(np.int32), heads[keep].astype(np.int32), kinds[keep], weight[keep].astype(np.float32))
+
+    def _by_name(self, uses: _Uses) -> tuple[NDArray[np.int64], Numbers, Floats]:
+        """Return (rows of `uses`, bearers, confidence) of names that are looked up everywhere, the nearest bearers alone."""
+        names, tails = uses.names, uses.docs
+        use_rows: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
+        bearers: list[Numbers] = [np.empty(0, np.int32)]
         for shard, offset in zip(self._documents.shards, self._documents.offsets, strict=True):
             low, high, which = _lookup(shard, "define", names)
             rows, owner = expand_ranges(low, high)
@@ -270,20 +275,18 @@ class Names:
             bearers.append(heads[live])
         row, head = np.concatenate(use_rows), np.concatenate(bearers)
         tail = tails[row]
-        distinct = tail != head
-        row, head, tail = row[distinct], head[distinct], tail[distinct]
-        if not len(row):
-            return _no_links()
+        is_same = self._documents.path_codes[tail] == self._documents.path_codes[head]
+        is_own = np.zeros(len(names), np.bool_)
+        is_own[row[is_same]] = True  # a file that defines a name means its own
+        keep = (tail != head) & (is_same | ~is_own[row])
+        row, head, tail = row[keep], head[keep], tail[keep]
         bearer_count = np.bincount(row, minlength=len(names))
         scope = self._scope(tail, head, bearer_count[row])
         best = np.zeros(len(names), np.float32)
         np.maximum.at(best, row, scope)
         is_shared = (bearer_count[row] > NAME_BEARERS_MAX) & (scope < SCOPE_IMPORTED * 0.5)
         keep = (scope >= 0.5 * best[row]) & ~is_shared
-        row, head, tail, scope = row[keep], head[keep], tail[keep], scope[keep]
-        use = np.array([USE_WEIGHT[how] for how in NameUse], np.float32)[kinds[row]]
-        weight = use * scope * np.minimum(1.0, 0.5 + 0.25 * np.log2(counts[row].astype(np.float32) + 1.0))
-        return NameEdges(tail.astype(np.int32), head.astype(np.int32), kinds[row], weight.astype(np.float32))
+        return row[keep], head[keep], scope[keep]
 
     def _scope(self, tail: Numbers, head: Numbers, bearers: NDArray[np.int64]) -> Floats:
         return self._between(self._documents.path_codes[tail].astype(np.int64), self._documents.path_codes[head].astype(np.int64), bearers)
@@ -322,6 +325,26 @@ def _lookup(shard: IndexShard, table: str, names: NDArray[np.uint64]) -> tuple[N
     return ends[at[which]].astype(np.int64), ends[at[which] + 1].astype(np.int64), which
 
 
-def _joined(pieces: Sequence[tuple[NDArray[Any], ...]]) -> tuple[NDArray[np.uint64], Numbers, NDArray[np.uint8], NDArray[np.uint8]]:
-    names, docs, kinds, counts = (np.concatenate(column) for column in zip(*pieces, strict=True))
-    return names.astype(np.uint64, copy=False), docs.astype(np.int32, copy=False), kinds, counts
+@dataclass(frozen=True, slots=True)
+class _Uses:
+    """Rows of the table of uses: names (m,) uint64, docs (m,) int32, kinds and counts (m,) uint8, scopes (m,) uint64 keys of places."""
+
+    names: NDArray[np.uint64]
+    docs: Numbers
+    kinds: NDArray[np.uint8]
+    counts: NDArray[np.uint8]
+    scopes: NDArray[np.uint64]
+
+    def where(self, keep: NDArray[np.bool_]) -> _Uses:
+        return _Uses(self.names[keep], self.docs[keep], self.kinds[keep], self.counts[keep], self.scopes[keep])
+
+
+def _scope_keys(shard: IndexShard, codes: NDArray[np.int32]) -> NDArray[np.uint64]:
+    return shard["scopes"][codes] if len(codes) else np.empty(0, np.uint64)
+
+
+def _joined(pieces: Sequence[tuple[NDArray[Any], ...]]) -> _Uses:
+    names, docs, kinds, counts, scopes = (np.concatenate(column) for column in zip(*pieces, strict=True))
+    return _Uses(
+        names.astype(np.uint64, copy=False), docs.astype(np.int32, copy=False), kinds, counts, scopes.astype(np.uint64, copy=False)
+    )

@@ -20,7 +20,7 @@ PartKey: TypeAlias = tuple[str, int, str]
 """One part of an index: source, number of the part in the source, digest of its packed postings."""
 _Floats: TypeAlias = NDArray[np.float32]
 
-_MAGIC = b"clewidx2"
+_MAGIC = b"clewidx3"
 _ALIGN = 64
 
 
@@ -88,7 +88,12 @@ class IndexShard:
         arrays["parent"] = np.concatenate(parents).astype(np.int32)
         _join_table(arrays, "term", segments, starts, ("terms", "docs"), ("fields", "counts"))
         _join_table(arrays, "define", segments, starts, ("define_names", "define_docs"), ())
-        _join_table(arrays, "use", segments, starts, ("use_names", "use_docs"), ("use_kinds", "use_counts"))
+        scope_starts = np.cumsum([0, *(len(segment.scopes) for segment in segments)])
+        arrays["scopes"] = np.concatenate([segment.scopes for segment in segments])
+        scopes = [s.use_scopes + np.int32(start) for s, start in zip(segments, scope_starts.tolist(), strict=False)]
+        _join_table(arrays, "use", segments, starts, ("use_names", "use_docs"), ("use_kinds", "use_counts"), np.concatenate(scopes))
+        _join_table(arrays, "place", segments, starts, ("place_keys", "place_docs"), ())
+        _join_table(arrays, "link", segments, starts, ("link_keys", "link_docs"), ("link_scopes", "link_names", "link_kinds"))
         _join_forward(arrays, int(starts[-1]))
         arrays["scope"], arrays["scope_weight"] = _join_scopes(segments, paths)
         if dims:
@@ -119,8 +124,9 @@ def _join_table(
     starts: NDArray[np.int64],
     names: tuple[str, str],
     extra: tuple[str, ...],
+    scopes: NDArray[np.int32] | None = None,
 ) -> None:
-    """Sort one table by (hash, document) and keep its unique hashes with the rows of each."""
+    """Sort one table by (hash, document) and keep its unique hashes with the rows of each; `scopes` are another column of it."""
     hash_name, doc_name = names
     hashes = np.concatenate([getattr(segment, hash_name) for segment in segments])
     docs = np.concatenate([getattr(s, doc_name) + np.int32(start) for s, start in zip(segments, starts, strict=False)])
@@ -132,12 +138,14 @@ def _join_table(
     arrays[f"{table}_docs"] = docs[order].astype(np.int32, copy=False)
     for column in extra:
         values = np.concatenate([getattr(segment, column) for segment in segments])
-        arrays[f"{table}_{column.removeprefix('use_')}"] = values[order].astype(np.uint8, copy=False)
+        arrays[f"{table}_{column.removeprefix(f'{table}_')}"] = values[order]
+    if scopes is not None:
+        arrays[f"{table}_scopes"] = scopes[order]
 
 
 def _join_forward(arrays: dict[str, NDArray[Any]], size: int) -> None:
     """Store the rows of the use and define tables a second time, sorted by document."""
-    for source, target, columns in (("use", "forward", ("kinds", "counts")), ("define", "backward", ())):
+    for source, target, columns in (("use", "forward", ("kinds", "counts", "scopes")), ("define", "backward", ())):
         docs = arrays[f"{source}_docs"]
         spans = np.diff(arrays[f"{source}_ends"].astype(np.int64))
         names = np.repeat(arrays[f"{source}_keys"], spans)

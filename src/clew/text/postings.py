@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 import numpy as np
@@ -43,6 +43,22 @@ class NameUse(IntEnum):
     MENTION = 3  # in prose or tool output; the weakest
 
 
+class LinkKind(IntEnum):
+    """What a link says of its key, a place or a name in a place: it is another one; it is a part of one; one is looked through after it."""
+
+    NAME = 0
+    PART = 1
+    NEXT = 2
+
+
+Place: TypeAlias = tuple[int, str]
+"""Where a record is found by exact means: (key of a place, name in it)."""
+ScopedUse: TypeAlias = tuple[str, NameUse, int, int]
+"""(name, how, times, key of the place in which it is looked up; 0 for any place, NO_SCOPE for none)."""
+NameLink: TypeAlias = tuple[int, int, int, LinkKind]
+"""(key, key of a place, hash of a name in it or 0 for the place itself, what that is to the key)."""
+NO_SCOPE = 1
+
 FIELD_COUNT = len(TextField)
 EMBEDDED_CHARS_MAX = 1500  # guess: a mean over more tokens says less of each
 BODY_CHARS_MAX = 200_000  # guess: more than any function by hand; the rest of a huge record adds no new words
@@ -54,7 +70,8 @@ class SearchDocument:
 
     texts    one text per TextField, in the order of the enum.
     defines  names under which others refer to it: `bar`, and the subject `symbol:src/a.py::Foo.bar`.
-    uses     (name, how, times).
+    uses     (name, how, times, place): see ScopedUse.
+    places   where it is found by exact means; its names are in `defines` as well.
     parent   position of the containing record among the documents packed together, −1 for none.
     is_test  whether it is test code.
     """
@@ -65,11 +82,12 @@ class SearchDocument:
     path: str
     texts: tuple[str, str, str, str, str]
     defines: tuple[str, ...] = ()
-    uses: tuple[tuple[str, NameUse, int], ...] = ()
+    uses: tuple[ScopedUse, ...] = ()
     parent: int = -1
     is_test: bool = False
     start_line: int = 0
     lines: int = 0
+    places: tuple[Place, ...] = ()
 
 
 class _Head(msgspec.Struct, array_like=True):
@@ -89,7 +107,9 @@ class PostingsSegment:
     parent (n,) int32; is_test (n,) bool; start_line, lines (n,) int32; lengths (n, FIELD_COUNT) float32, words per field.
     terms (p,) uint64, docs (p,) int32, fields (p,) uint8, counts (p,) uint8 (255 means 255 or more).
     define_names (d,) uint64, define_docs (d,) int32.
-    use_names (u,) uint64, use_docs (u,) int32, use_kinds (u,) uint8, use_counts (u,) uint8.
+    use_names (u,) uint64, use_docs (u,) int32, use_kinds (u,) uint8, use_counts (u,) uint8, use_scopes (u,) int32 positions in
+    scopes (s,) uint64, keys of places. place_keys (q,) uint64, `mix_names` of a place and a name, place_docs (q,) int32.
+    link_keys, link_scopes, link_names (l,) uint64, link_kinds (l,) uint8: see NameLink; link_docs (l,) int32, the file that says so.
     imports  (path, confidence) of the files that this source's names come from.
     vectors (n, dims) int8, scales (n,) float32: the row times its scale is the embedding that `model` gave;
     dims is 0 and `model` is "" where nothing was embedded, and a scale of 0 marks a record without a vector.
@@ -117,6 +137,15 @@ class PostingsSegment:
     use_docs: NDArray[np.int32]
     use_kinds: NDArray[np.uint8]
     use_counts: NDArray[np.uint8]
+    use_scopes: NDArray[np.int32]
+    scopes: NDArray[np.uint64]
+    place_keys: NDArray[np.uint64]
+    place_docs: NDArray[np.int32]
+    link_keys: NDArray[np.uint64]
+    link_scopes: NDArray[np.uint64]
+    link_names: NDArray[np.uint64]
+    link_kinds: NDArray[np.uint8]
+    link_docs: NDArray[np.int32]
     vectors: NDArray[np.int8]
     scales: NDArray[np.float32]
 
@@ -125,10 +154,12 @@ _ARRAYS: tuple[tuple[str, str], ...] = (
     ("parent", "<i4"), ("is_test", "?"), ("start_line", "<i4"), ("lines", "<i4"), ("lengths", "<f4"),
     ("terms", "<u8"), ("docs", "<i4"), ("fields", "u1"), ("counts", "u1"),
     ("define_names", "<u8"), ("define_docs", "<i4"),
-    ("use_names", "<u8"), ("use_docs", "<i4"), ("use_kinds", "u1"), ("use_counts", "u1"),
+    ("use_names", "<u8"), ("use_docs", "<i4"), ("use_kinds", "u1"), ("use_counts", "u1"), ("use_scopes", "<i4"), ("scopes", "<u8"),
+    ("place_keys", "<u8"), ("place_docs", "<i4"),
+    ("link_keys", "<u8"), ("link_scopes", "<u8"), ("link_names", "<u8"), ("link_kinds", "u1"), ("link_docs", "<i4"),
     ("vectors", "i1"), ("scales", "<f4"),
 )  # fmt: skip
-_MAGIC = b"clewseg1"
+_MAGIC, _MAGIC_BEFORE = b"clewseg2", b"clewseg1"  # the one before has no places
 
 
 def make_literal_name(literal: str) -> str:
@@ -139,6 +170,39 @@ def make_literal_name(literal: str) -> str:
 def hash_term(term: str) -> int:
     """Return the 64-bit hash of a term or a name; two of a million terms share one with a chance of 3e-8."""
     return xxh64_intdigest(term.encode("utf-8", "surrogatepass"))
+
+
+_names: dict[str, int] = {}
+
+
+def hash_name(name: str) -> int:
+    """Return `hash_term` of a name, remembered: the names of a repository come again and again."""
+    found = _names.get(name)
+    if found is None:
+        if len(_names) > 1 << 17:
+            _names.clear()
+        found = _names[name] = hash_term(name)
+    return found
+
+
+def mix_names(place: int, name: int) -> int:
+    """Return the key of a name in a place, from both hashes: `mix_name_arrays` of one pair."""
+    mixed = (place * _MIX_1 + name * _MIX_2) & _ALL
+    mixed ^= mixed >> 29
+    mixed = mixed * _MIX_3 & _ALL
+    return mixed ^ mixed >> 32
+
+
+def mix_name_arrays(places: NDArray[np.uint64], names: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return the keys of names in places, from the hashes of both: (n,) uint64 each."""
+    mixed = places * np.uint64(_MIX_1) + names * np.uint64(_MIX_2)
+    mixed ^= mixed >> np.uint64(29)
+    mixed *= np.uint64(_MIX_3)
+    return mixed ^ (mixed >> np.uint64(32))
+
+
+_ALL = (1 << 64) - 1
+_MIX_1, _MIX_2, _MIX_3 = 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0xD6E8FEB86659FD93  # odd, half of their bits set
 
 
 @dataclass(slots=True)
@@ -161,7 +225,10 @@ _hashes = _Hashes()
 
 
 def pack_postings(
-    documents: Sequence[SearchDocument], imports: Iterable[tuple[str, float]] = (), embedder: Embedder | None = None
+    documents: Sequence[SearchDocument],
+    imports: Iterable[tuple[str, float]] = (),
+    embedder: Embedder | None = None,
+    links: Collection[NameLink] = (),
 ) -> bytes:
     """Return the packed search index entries of one source's records, compressed, for `unpack_postings`.
 
@@ -171,9 +238,12 @@ def pack_postings(
     lengths = np.zeros((len(documents), FIELD_COUNT), np.float32)
     term_parts: list[int] = []
     key_parts: list[int] = []  # doc << 16 | field << 8 | count
-    defines: list[tuple[int, int]] = []
-    uses: list[tuple[int, int, int, int]] = []
-    seen = _hashes.seen
+    define_names: list[int] = []
+    place_keys: list[int] = []
+    use_names: list[int] = []
+    use_parts: list[int] = []  # place << 16 | count << 8 | kind
+    scopes: dict[int, int] = {}
+    seen, known = _hashes.seen, _names
     for doc, document in enumerate(documents):
         for place, text in enumerate(document.texts):
             if not text:
@@ -187,9 +257,12 @@ def pack_postings(
             term_parts.extend(counts)
             base = doc << 16 | place << 8
             key_parts.extend([base | min(times, 255) if times > 1 else base | 1 for times in counts.values()])
-        defines.extend((hash_term(name), doc) for name in document.defines)
-        uses.extend((hash_term(name), doc, int(how), min(times, 255)) for name, how, times in document.uses)
-    keys = np.array(key_parts, np.int64)
+        define_names += [hash_name(name) for name in document.defines]
+        place_keys += [mix_names(place, hash_name(name)) for place, name in document.places]
+        use_names += [known.get(use[0]) or hash_name(use[0]) for use in document.uses]
+        use_parts += [how | min(times, 255) << 8 | scopes.setdefault(scope, len(scopes)) << 16 for _, how, times, scope in document.uses]
+    keys, use_rows = np.array(key_parts, np.int64), np.array(use_parts, np.int64)
+    linked = np.array(list(links), np.uint64).reshape(-1, 4)
     rows = embedder.embed([_embedded(document) for document in documents]) if embedder else np.zeros((len(documents), 0), np.float32)
     quantised, scales = quantise_rows(rows)
     arrays: dict[str, NDArray[Any]] = {
@@ -202,12 +275,21 @@ def pack_postings(
         "docs": (keys >> 16).astype(np.int32),
         "fields": (keys >> 8 & 255).astype(np.uint8),
         "counts": (keys & 255).astype(np.uint8),
-        "define_names": np.array([name for name, _ in defines], np.uint64),
-        "define_docs": np.array([doc for _, doc in defines], np.int32),
-        "use_names": np.array([row[0] for row in uses], np.uint64),
-        "use_docs": np.array([row[1] for row in uses], np.int32),
-        "use_kinds": np.array([row[2] for row in uses], np.uint8),
-        "use_counts": np.array([row[3] for row in uses], np.uint8),
+        "define_names": np.array(define_names, np.uint64),
+        "define_docs": np.repeat(np.arange(len(documents), dtype=np.int32), [len(document.defines) for document in documents]),
+        "use_names": np.array(use_names, np.uint64),
+        "use_docs": np.repeat(np.arange(len(documents), dtype=np.int32), [len(document.uses) for document in documents]),
+        "use_kinds": (use_rows & 255).astype(np.uint8),
+        "use_counts": (use_rows >> 8 & 255).astype(np.uint8),
+        "use_scopes": (use_rows >> 16).astype(np.int32),
+        "scopes": np.array(list(scopes), np.uint64),
+        "place_keys": np.array(place_keys, np.uint64),
+        "place_docs": np.repeat(np.arange(len(documents), dtype=np.int32), [len(document.places) for document in documents]),
+        "link_keys": linked[:, 0],
+        "link_scopes": linked[:, 1],
+        "link_names": linked[:, 2],
+        "link_kinds": linked[:, 3].astype(np.uint8),
+        "link_docs": np.zeros(len(links), np.int32),
         "vectors": quantised,
         "scales": scales,
     }
@@ -229,6 +311,9 @@ def unpack_postings(data: bytes) -> PostingsSegment:
     shapes = {"lengths": (len(head.ids), FIELD_COUNT), "vectors": (len(head.ids), head.dims)}
     arrays: dict[str, NDArray[Any]] = {}
     for name, kind in _ARRAYS:
+        if name not in sizes:  # of the version before: every name is looked up everywhere
+            arrays[name] = np.zeros(sizes["use_names"] if name == "use_scopes" else int(name == "scopes"), kind)
+            continue
         arrays[name] = np.frombuffer(raw, kind, sizes[name], at).reshape(shapes.get(name, (sizes[name],)))
         at += sizes[name] * np.dtype(kind).itemsize
     paths = [path.encode("latin-1").decode("utf-8", "surrogatepass") for path in head.paths]
@@ -239,22 +324,27 @@ def unpack_postings(data: bytes) -> PostingsSegment:
 def read_packed_ids(data: bytes) -> list[str]:
     """Return the record ids of packed postings without unpacking the arrays. Raises ValueError for bytes that are no postings."""
     raw, head, sizes, at = _opened(data)
-    if len(raw) != at + sum(sizes[name] * np.dtype(kind).itemsize for name, kind in _ARRAYS):
+    if len(raw) != at + sum(sizes[name] * np.dtype(kind).itemsize for name, kind in _ARRAYS if name in sizes):
         raise ValueError("a segment of postings that is cut")
     return head.ids
 
 
 def _opened(data: bytes) -> tuple[bytes, _Head, dict[str, int], int]:
     """Return the decompressed bytes, the head, the number of values of each array, and where the first one begins."""
-    if data[:8] != _MAGIC:
+    if data[:8] not in (_MAGIC, _MAGIC_BEFORE):
         raise ValueError("not a segment of postings, or one of another version")
     raw = zstandard.ZstdDecompressor().decompress(data[8:])
     head_size, n, p, d, u = struct.unpack_from("<5I", raw)
-    head = msgspec.msgpack.decode(raw[20 : 20 + head_size], type=_Head)
+    at = 20 if data[:8] == _MAGIC_BEFORE else 32
+    head = msgspec.msgpack.decode(raw[at : at + head_size], type=_Head)
     sizes = dict.fromkeys(("parent", "is_test", "start_line", "lines", "scales"), n)
     sizes |= dict.fromkeys(("terms", "docs", "fields", "counts"), p) | dict.fromkeys(("define_names", "define_docs"), d)
     sizes |= dict.fromkeys(("use_names", "use_docs", "use_kinds", "use_counts"), u) | {"lengths": n * FIELD_COUNT, "vectors": n * head.dims}
-    return raw, head, sizes, 20 + head_size
+    if at > 20:
+        s, q, n_links = struct.unpack_from("<3I", raw, 20)
+        sizes |= {"use_scopes": u, "scopes": s, "place_keys": q, "place_docs": q}
+        sizes |= dict.fromkeys(("link_keys", "link_scopes", "link_names", "link_kinds", "link_docs"), n_links)
+    return raw, head, sizes, at + head_size
 
 
 def _embedded(document: SearchDocument) -> str:
@@ -284,13 +374,15 @@ def drop_from_postings(data: bytes, ids: Collection[str]) -> bytes:
     numbers = np.where(keep, np.cumsum(keep) - 1, -1).astype(np.int32)
     arrays: dict[str, NDArray[Any]] = {}
     for name, _ in _ARRAYS:
-        table = next((table for table in ("define", "use") if name.startswith(f"{table}_")), "")
-        if table or name in ("terms", "docs", "fields", "counts"):
+        table = next((table for table in ("define", "use", "place", "link") if name.startswith(f"{table}_")), "")
+        if name == "scopes":
+            arrays[name] = segment.scopes
+        elif table or name in ("terms", "docs", "fields", "counts"):
             docs: NDArray[np.int32] = getattr(segment, f"{table}_docs" if table else "docs")
             arrays[name] = getattr(segment, name)[keep[docs]]
         else:
             arrays[name] = getattr(segment, name)[keep]
-    for name in ("docs", "define_docs", "use_docs"):
+    for name in ("docs", "define_docs", "use_docs", "place_docs", "link_docs"):
         arrays[name] = numbers[arrays[name]]
     arrays["parent"] = np.where(arrays["parent"] >= 0, numbers[arrays["parent"]], -1)
     head = _Head(
@@ -311,7 +403,7 @@ def _kept(names: list[str], keep: NDArray[np.bool_]) -> list[str]:
 
 def _frame(head: _Head, arrays: dict[str, NDArray[Any]]) -> bytes:
     packed = msgspec.msgpack.encode(head)
-    counts = (len(head.ids), len(arrays["terms"]), len(arrays["define_names"]), len(arrays["use_names"]))
+    counts = tuple(len(arrays[name]) for name in ("is_test", "terms", "define_names", "use_names", "scopes", "place_keys", "link_keys"))
     body = b"".join(arrays[name].astype(kind, copy=False).tobytes() for name, kind in _ARRAYS)
-    raw = struct.pack("<5I", len(packed), *counts) + packed + body
+    raw = struct.pack("<8I", len(packed), *counts) + packed + body
     return _MAGIC + zstandard.ZstdCompressor(level=1).compress(raw)

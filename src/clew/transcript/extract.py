@@ -45,7 +45,7 @@ from clew.task.rules import find_withdrawn_rules
 from clew.task.runners.verdict import CheckVerdict
 from clew.task.truncation import parse_truncation_notice
 from clew.text.embed import Embedder
-from clew.text.postings import NameUse, SearchDocument, pack_postings
+from clew.text.postings import NameUse, ScopedUse, SearchDocument, pack_postings
 from clew.transcript import drafts
 from clew.transcript.dialects import DIALECTS
 from clew.transcript.dialects.values import int_or_zero, mapping_or_empty
@@ -668,13 +668,13 @@ class RecordExtractor:
     def _document(self, record: Record, draft: RecordDraft, words: str, cwd: str) -> SearchDocument:
         words = _ends(words, BODY_HEAD_CHARS, BODY_TAIL_CHARS)
         near = _ends(words, MENTION_HEAD_CHARS, MENTION_TAIL_CHARS)
-        uses: list[tuple[str, NameUse, int]] = []
+        uses: list[ScopedUse] = []
         if draft.path:
-            uses.append((f"file:{draft.path}", NameUse.REFERENCE, 1))
+            uses.append((f"file:{draft.path}", NameUse.REFERENCE, 1, 0))
         for path in find_paths(near):
             named = self._places.to_repository_path(self._places.to_absolute(path, cwd)) if path.startswith(("/", ".")) else path
-            uses.append((f"file:{named}", NameUse.MENTION, 1))
-        uses.extend((name, NameUse.MENTION, times) for name, times in find_rare_identifiers(near))
+            uses.append((f"file:{named}", NameUse.MENTION, 1, 0))
+        uses.extend((name, NameUse.MENTION, times, 0) for name, times in find_rare_identifiers(near))
         return SearchDocument(
             record.id,
             record.layer,

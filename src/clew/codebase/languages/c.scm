@@ -25,3 +25,6 @@
 (array_declarator declarator: (identifier) @local)
 (preproc_params (identifier) @local)
 (preproc_include) @import
+(parameter_declaration type: (_) declarator: (_)) @typed
+(declaration type: (_) declarator: [(identifier) (init_declarator) (pointer_declarator)]) @typed
+(field_declaration type: (_) declarator: [(field_identifier) (pointer_declarator)]) @typed

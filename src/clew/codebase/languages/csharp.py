@@ -10,6 +10,7 @@ from clew.codebase.facts import Import, SymbolKind
 from clew.codebase.languages.description import (
     WILDCARD_NAMES,
     Definition,
+    ImportLink,
     SourceFile,
     build_definition,
     build_import,
@@ -52,6 +53,14 @@ def _resolve(paths: PathIndex, _path: str, imported: Import) -> Iterable[ImportC
     return package_candidates(files, WEAK_MATCH)
 
 
+def _link(_paths: PathIndex, _path: str, imported: Import) -> Iterable[ImportLink]:
+    place = ("cs", *imported.module.split("."))
+    if imported.alias:
+        yield imported.alias, place, ""
+    else:
+        yield "*", place, ""
+
+
 CSHARP = load_language(
     __file__,
     "csharp",
@@ -64,4 +73,5 @@ CSHARP = load_language(
     ),
     read_imports=_imports,
     resolve_import=_resolve,
+    link_import=_link,
 )

@@ -43,3 +43,7 @@
 (using_directive) @import
 (namespace_declaration name: (_) @mask)
 (file_scoped_namespace_declaration name: (_) @mask)
+(parameter type: (_) name: (identifier)) @typed
+(variable_declaration type: (_)) @typed
+(property_declaration) @typed
+(foreach_statement left: (identifier)) @typed

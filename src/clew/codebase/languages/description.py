@@ -16,6 +16,7 @@ What the query may capture:
 | mask | text that holds no references: the contents of strings, the name of the package that the file belongs to |
 | call | the name in a call: the last identifier before the arguments |
 | local | a name that is bound here; in a function it is no reference |
+| typed | what says the type of a name: a parameter, a variable, a field; read by `Language.read_types` |
 | import | handed to `Language.imports` |
 """
 
@@ -25,12 +26,13 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
 from tree_sitter import Node
 
-from clew.codebase.facts import Import, SymbolKind
+from clew.codebase.facts import FUNCTION_KINDS, Import, SymbolKind
 from clew.codebase.path_index import ImportCandidate, PathIndex
 
 SYMBOL_NAME_BYTES_MAX = 200  # a longer "name" comes from a broken tree and is dropped
@@ -38,6 +40,20 @@ WILDCARD_NAMES = (("*", "*"),)  # the names of an import that takes everything o
 
 _SPACE = re.compile(rb"\s+")
 _INDENT = re.compile(r"\n([ \t]*)[^\s]")
+_PATH = re.compile(r"[^\W\d][\w$]*(?:\.[^\W\d][\w$]*)*")
+_JOINT = re.compile(r"::|->|\?\.|!!?\.|\\")
+_BEFORE_TYPE = re.compile(r"^(?:[\s&*:?]|(?:mut|const|dyn|impl|readonly|final|struct|enum|class|typename)\b|'[a-z_]\w*\b)+")
+_NULLABLE = re.compile(r"\s*\|\s*(?:None|null|undefined|nil)\s*$|^\s*(?:None|null|undefined)\s*\|\s*")
+# Types whose methods are those of their argument: what holds one may be used as that one.
+_TRANSPARENT = re.compile(
+    r"^(?:typing\.|std::(?:\w+::)?)?(?:Optional|Awaitable|Promise|Arc|Rc|Box|unique_ptr|shared_ptr|Readonly|Annotated|Final)\s*[\[<](.*)[\]>]$",
+    re.DOTALL,
+)
+_ARGUMENTS = re.compile(r"\s*\([^()]*\)")
+_WRAPPERS = frozenset((
+    "await", "await_expression", "parenthesized_expression", "try_expression", "unary_expression", "reference_expression",
+    "non_null_expression", "pointer_expression",
+))  # fmt: skip
 _VALUES: frozenset[SymbolKind] = frozenset(("constant", "variable", "type", "macro"))
 
 
@@ -50,6 +66,7 @@ class Definition:
     has_body       False for a signature in an interface, a prototype, an alias, a value.
     docstring      already known for languages whose docs stand inside; else found above.
     doc_end        where a docstring inside ends; 0 if there is none.
+    result         path of the type that a function says it returns.
     """
 
     kind: SymbolKind
@@ -63,6 +80,7 @@ class Definition:
     has_body: bool = True
     docstring: str = ""
     doc_end: int = 0
+    result: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +106,14 @@ class Language:
     explosive_angles  its grammar explodes on `<` that are left open.
     list_bytes_max    its grammar explodes on broken lists that are longer; 0: on none.
     unended_bytes_max  its grammar may explode on broken expressions that are longer; 0: on none.
+    root              what all packages stand under where files are no modules (`java`); "" where each file is one.
+    package_pattern   regular expression whose first group is the package that a file says it is in.
+    self_words        words for the object whose method this is; `super_words` for it as one of its base class.
+    is_member_bare    a member of the type around may be named without a receiver.
+    link_import       where the names that an import brings in stand.
+    ambient_imports   modules that every file may name without an import.
+    read_types        (byte offset, name, what says its type) of a `typed` node.
+    read_exports      the names that a file hands on under another name.
     """
 
     name: str
@@ -113,6 +139,15 @@ class Language:
     explosive_angles: bool = False
     list_bytes_max: int = 0
     unended_bytes_max: int = 32_768
+    root: str = ""
+    package_pattern: str = ""
+    self_words: frozenset[str] = frozenset(("self", "this", "Self"))
+    super_words: frozenset[str] = frozenset(("super",))
+    is_member_bare: bool = False
+    link_import: ImportLinker | None = None
+    ambient_imports: tuple[str, ...] = ()
+    read_types: Callable[[SourceFile, Node], Iterable[tuple[int, str, str]]] | None = None
+    read_exports: Callable[[SourceFile, Node], Iterable[tuple[str, str]]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +183,11 @@ DefinitionReader = Callable[[SourceFile, Node, SymbolKind], Iterable[Definition]
 """Function of a language module that turns a captured node of a kind into its Definitions (none, one or several)."""
 ImportResolver = Callable[[PathIndex, str, Import], Iterable[ImportCandidate]]
 """Function (paths of the repository, importing file, import) → files that it may mean, with confidences."""
+ImportLink = tuple[str, tuple[str, ...], str]
+"""Where a name of this file stands: (name here, with dots, or "*" for all names of a place; the place, as `clew.codebase.scopes` has them;
+name there, "" for the place itself)."""
+ImportLinker = Callable[[PathIndex, str, Import], Iterable[ImportLink]]
+"""Function (paths of the repository, importing file, import) → where the names that it brings in stand."""
 
 
 def build_definition(
@@ -171,13 +211,23 @@ def build_definition(
     own = source.field_text(node, "name") if name is None else name
     if not own:
         return ()
+    result = _result_type(source, node) if kind in FUNCTION_KINDS else ""
     place = place or node
     start, end = place.start_byte, place.end_byte
     header = _after_annotations(source, place) if source.language.annotations else start
     if kind in _VALUES and body is None and not is_all_header:
         return (Definition(kind, own, start, end, header, source.find_line_end(header, end), bases, qualifier, has_body=False),)
     body = body or node.child_by_field_name("body")
-    return (Definition(kind, own, start, end, header, _header_end(source, node, body), bases, qualifier, has_body=body is not None),)
+    ended = _header_end(source, node, body)
+    return (Definition(kind, own, start, end, header, ended, bases, qualifier, has_body=body is not None, result=result),)
+
+
+def _result_type(source: SourceFile, node: Node) -> str:
+    """Return the type that a function says it returns, as a path."""
+    for name in ("return_type", "result", "returns", "type"):
+        if (found := node.child_by_field_name(name)) is not None:
+            return read_type_path(source.node_text(found))
+    return ""
 
 
 def _header_end(source: SourceFile, node: Node, body: Node | None) -> int:
@@ -222,7 +272,7 @@ def load_language(module: str, name: str, *, like: Language | None = None, **fun
     data = tomllib.loads(path.with_suffix(".toml").read_text("utf-8"))[name]
     data["grammar"] = tuple(data["grammar"])
     data["query"] = "\n".join(path.with_name(f"{query}.scm").read_text("utf-8") for query in data.pop("queries"))
-    data |= {field: split_words(data[field]) for field in ("keywords", "annotations") if field in data}
+    data |= {field: split_words(data[field]) for field in ("keywords", "annotations", "self_words", "super_words") if field in data}
     if like is None:
         return Language(name, **data, **functions)
     return replace(like, name=name, **(data | {"keywords": like.keywords | data.get("keywords", frozenset())}), **functions)
@@ -290,3 +340,96 @@ def normalize_base(text: str) -> str:
 def normalize_bases(texts: Iterable[str]) -> tuple[str, ...]:
     """Return the normalized names of base classes, each once, in order, without empty ones."""
     return tuple(dict.fromkeys(base for base in map(normalize_base, texts) if base))
+
+
+@lru_cache(maxsize=1 << 14)  # the same types and callees come again and again
+def read_type_path(text: str) -> str:
+    """Return a type's name as a path with dots, without references and type arguments; "" where none is left, as of a list or a tuple."""
+    text = text.strip().strip("\"'")
+    while True:
+        before = text
+        text = _NULLABLE.sub("", _BEFORE_TYPE.sub("", text)).strip()
+        if found := _TRANSPARENT.match(text):
+            text = found.group(1).partition(",")[0]
+        if text == before:
+            break
+    if text.startswith(("(", "[")):
+        text = text[1:].partition(",")[0] if text.startswith("(") else ""  # of Go's (T, error) the first
+        return read_type_path(text) if text and "(" not in text else ""
+    if text.endswith("[]"):
+        return ""
+    for opening in "<[":
+        text = text.partition(opening)[0]
+    text = _JOINT.sub(".", text).strip(" .&*?!")
+    return text if _PATH.fullmatch(text) else ""
+
+
+def read_expression_path(source: SourceFile, node: Node | None) -> str:
+    """Return the path of what an expression gives: `Session.()` for `Session(x)`, `Foo` for `new Foo()`; "" for one that no path says."""
+    while node is not None and node.type in _WRAPPERS:
+        node = node.named_child(node.named_child_count - 1) if node.named_child_count else None
+    if node is None:
+        return ""
+    kind = node.type
+    if kind in ("new_expression", "object_creation_expression", "instance_expression", "composite_literal", "struct_expression"):
+        made = next((found for name in ("constructor", "type", "name") if (found := node.child_by_field_name(name)) is not None), None)
+        if made is None:
+            made = next((child for child in node.named_children if child.type in ("name", "qualified_name")), None)
+        return read_type_path(source.node_text(made))
+    if "call" not in kind and "invocation" not in kind:
+        return ""
+    called = node.child_by_field_name("function")
+    if called is not None:
+        return read_path(source.node_text(called), is_call=True)
+    owner, name = node.child_by_field_name("object") or node.child_by_field_name("receiver"), node.child_by_field_name("name")
+    name = name or node.child_by_field_name("method")
+    if name is None:
+        first = node.named_child(0) if node.named_child_count else None  # Kotlin's and Swift's
+        return read_path(source.node_text(first), is_call=True)
+    return read_path(f"{source.node_text(owner)}.{source.node_text(name)}" if owner is not None else source.node_text(name), is_call=True)
+
+
+@lru_cache(maxsize=1 << 14)
+def read_path(text: str, *, is_call: bool = False) -> str:
+    """Return an expression of names, dots and arguments as a path, `()` for each argument list; "" for any other expression."""
+    text = _JOINT.sub(".", _ARGUMENTS.sub(".()", text))
+    for opening in "<[":
+        text = text.partition(opening)[0] if text.endswith((">", "]")) else text
+    parts = text.replace(" ", "").replace("\n", "").lstrip("$@").split(".")
+    if not all(part == "()" or _PATH.fullmatch(part) for part in parts) or parts[0] == "()":
+        return ""
+    return ".".join(parts) + (".()" if is_call else "")
+
+
+def read_declared_types(source: SourceFile, node: Node) -> Iterable[tuple[int, str, str]]:
+    """Yield the names that a declaration binds with what says their type: its field `type`, or what its value is made by."""
+    stated = node.child_by_field_name("type")
+    path = read_type_path(source.node_text(stated)) if stated is not None else ""
+    if stated is not None and not path:
+        return
+    fields = (node.children_by_field_name(name) for name in ("name", "left", "pattern", "declarator"))
+    for name in next(filter(None, fields), list[Node]())[:8]:
+        found, value = name, node.child_by_field_name("value") or node.child_by_field_name("right")
+        if name.type in ("variable_declarator", "init_declarator"):
+            found = name.child_by_field_name("name") or name.child_by_field_name("declarator") or name.named_child(0)
+            value = name.child_by_field_name("value") or (
+                name.named_child(name.named_child_count - 1) if name.named_child_count > 1 else None
+            )
+        elif name.type == "expression_list":
+            found = name.named_child(0)
+        while found is not None and found.type in (
+            "pointer_declarator",
+            "reference_declarator",
+            "mut_pattern",
+            "variable_name",
+            "expression_list",
+        ):
+            found = found.named_child(found.named_child_count - 1) if found.named_child_count else None
+        if found is None:
+            continue
+        if value is not None and value.type == "expression_list":
+            value = value.named_child(0)
+        bound = read_path(source.node_text(found))
+        of = path or read_expression_path(source, value)
+        if bound and of:
+            yield found.start_byte, bound, of

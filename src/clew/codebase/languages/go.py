@@ -11,6 +11,7 @@ from clew.codebase.facts import Import, SymbolKind
 from clew.codebase.languages.description import (
     WILDCARD_NAMES,
     Definition,
+    ImportLink,
     SourceFile,
     build_definition,
     build_import,
@@ -100,6 +101,12 @@ def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterable[ImportCa
     return ()
 
 
+def _link(paths: PathIndex, path: str, imported: Import) -> Iterable[ImportLink]:
+    folders = {found.rpartition("/")[0] for found, _ in _resolve(paths, path, imported)}
+    if len(folders) == 1:
+        yield "*" if imported.names else imported.alias, ("go", folders.pop()), ""
+
+
 def _package(paths: PathIndex, folder: str | None, confidence: float) -> list[ImportCandidate]:
     files = [] if folder is None else paths.files_by_folder.get(folder, [])
     return package_candidates([path for path in files if path.endswith(".go") and not path.endswith("_test.go")], confidence)
@@ -122,4 +129,5 @@ GO = load_language(
     read_imports=_imports,
     resolve_import=_resolve,
     manifest_readers={"go.mod": _module},
+    link_import=_link,
 )

@@ -22,3 +22,7 @@
 (const_spec name: (identifier) @local)
 (import_spec) @import
 (package_clause (package_identifier) @mask)
+(parameter_declaration name: (identifier)) @typed
+(short_var_declaration) @typed
+(var_spec) @typed
+(field_declaration name: (field_identifier)) @typed

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from tree_sitter import Node
 
 from clew.codebase.facts import Import
-from clew.codebase.languages.description import SourceFile, build_dotted_import, find_child, load_language
+from clew.codebase.languages.description import ImportLink, SourceFile, build_dotted_import, find_child, load_language
 from clew.codebase.path_index import LIKELY_MATCH, WEAK_MATCH, ImportCandidate, PathIndex, package_candidates, share_confidence
 
 _ENDINGS = (".java", ".kt", ".kts")
@@ -33,4 +33,14 @@ def resolve_java_import(paths: PathIndex, _path: str, imported: Import) -> Itera
             yield from share_confidence([file for file in files if file.endswith((".kt", ".kts"))], LIKELY_MATCH)
 
 
-JAVA = load_language(__file__, "java", read_imports=_imports, resolve_import=resolve_java_import)
+def link_java_import(paths: PathIndex, path: str, imported: Import) -> Iterable[ImportLink]:
+    """Yield where imported names stand: under the package that the import names, wherever its files lie."""
+    place = ("java", *imported.module.split("."))
+    for name, here in imported.names:
+        if name != "*":
+            yield here, place, name
+        elif any(True for _ in resolve_java_import(paths, path, imported)):
+            yield "*", place, ""
+
+
+JAVA = load_language(__file__, "java", read_imports=_imports, resolve_import=resolve_java_import, link_import=link_java_import)

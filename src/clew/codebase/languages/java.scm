@@ -28,3 +28,8 @@
 (resource name: (identifier) @local)
 (import_declaration) @import
 (package_declaration (_) @mask)
+(local_variable_declaration) @typed
+(formal_parameter) @typed
+(field_declaration) @typed
+(enhanced_for_statement) @typed
+(resource name: (identifier)) @typed

@@ -6,28 +6,44 @@ import json
 import posixpath
 import re
 from collections.abc import Iterable
+from typing import cast
 
 from tree_sitter import Node
 
 from clew.codebase.facts import Import, SymbolKind
 from clew.codebase.languages.description import (
     Definition,
+    ImportLink,
     SourceFile,
     build_definition,
     build_import,
     find_child,
+    get_table,
     get_text,
     load_language,
     normalize_bases,
+    read_declared_types,
     split_words,
 )
-from clew.codebase.path_index import LIKELY_MATCH, WEAK_MATCH, ImportCandidate, PathIndex, join_relative, share_confidence, single_candidate
+from clew.codebase.path_index import (
+    LIKELY_MATCH,
+    WEAK_MATCH,
+    ImportCandidate,
+    PathIndex,
+    join_relative,
+    only_candidate,
+    share_confidence,
+    single_candidate,
+)
 
 _FUNCTIONS = frozenset(("arrow_function", "function_expression", "generator_function"))
 _TESTS = frozenset(("describe", "it", "test", "suite", "context", "specify", "bench", "fdescribe", "fit", "xit", "xdescribe"))
 _EXPORTS = re.compile(r"^(?:module\.exports|exports|this|window|globalThis|self)(?:\.|$)")
 _ENDINGS = (".ts", ".tsx", ".d.ts", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs", ".json", ".vue", ".svelte")
 _COMPILED = {".js": (".ts", ".tsx", ".d.ts"), ".jsx": (".tsx",), ".mjs": (".mts",), ".cjs": (".cts",)}
+_ALIAS, _EXPORT = "tsconfig:", "exports:"  # what roots that are no package's name begin with
+_COMMENT = re.compile(r"(\"(?:[^\"\\\n]|\\.)*\")|//[^\n]*|/\*.*?\*/", re.DOTALL)
+_TRAILING_COMMA = re.compile(r",(\s*[}\]])")
 _BUILTINS = split_words(
     "assert buffer child_process cluster console constants crypto dgram dns domain events fs http http2 https module net os path "
     "perf_hooks process punycode querystring readline repl stream string_decoder test timers tls tty url util v8 vm worker_threads "
@@ -198,6 +214,8 @@ def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterable[ImportCa
         return single_candidate(_file(paths, base) if base is not None else None)
     if module.startswith("node:") or module.split("/", 1)[0] in _BUILTINS:
         return ()
+    if stated := _aliased(paths, path, module) or _exported(paths, module):
+        return single_candidate(stated)
     rooted = paths.find_root(module, "/")
     if rooted is not None:
         return single_candidate(_entry(paths, *rooted), LIKELY_MATCH)
@@ -207,6 +225,81 @@ def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterable[ImportCa
         if matched := [candidate for ending in endings for candidate in paths.find_paths_ending(tail + ending)]:
             return share_confidence([candidate for candidate in matched if candidate.endswith(_ENDINGS)], LIKELY_MATCH)
     return _workspace_package(paths, module)
+
+
+def _aliased(paths: PathIndex, path: str, module: str) -> str | None:
+    """Return the file that `paths` of the nearest tsconfig.json means by a module, None for none."""
+    folder = path
+    while folder:
+        folder = folder.rpartition("/")[0]
+        name = module
+        while name:
+            if (target := paths.roots.get(f"{_ALIAS}{folder}:{name}")) is not None:
+                rest = module[len(name) :].lstrip("/")
+                return _file(paths, posixpath.join(target, rest) if rest else target)
+            name = name.rpartition("/")[0]
+    return None
+
+
+def _exported(paths: PathIndex, module: str) -> str | None:
+    """Return the file that a package of the repository exports under a module's name, None for none."""
+    if (target := paths.roots.get(_EXPORT + module)) is not None:
+        return _file(paths, target)
+    name = module
+    while name := name.rpartition("/")[0]:
+        if (target := paths.roots.get(f"{_EXPORT}{name}/*")) is not None:
+            return _file(paths, target.replace("*", module[len(name) + 1 :], 1))
+    return None
+
+
+def _link(paths: PathIndex, path: str, imported: Import) -> Iterable[ImportLink]:
+    target = only_candidate(_resolve(paths, path, imported))
+    if target is None:
+        return
+    if imported.alias:
+        yield imported.alias, (target,), ""
+    for name, here in imported.names:
+        yield here, (target,), "" if name == "*" else name
+
+
+def _exports(source: SourceFile, node: Node) -> Iterable[tuple[str, str]]:
+    """Read `export { a as b }`, `export default a`, `module.exports = a`, `exports.b = a` and `module.exports = { a, b: c }`."""
+    if node.type == "export_specifier":
+        name = source.field_text(node, "name")
+        yield source.field_text(node, "alias") or name, name
+        return
+    if node.type == "export_statement":
+        inner = node.child_by_field_name("declaration")
+        inner = inner.child_by_field_name("name") if inner is not None else node.child_by_field_name("value")
+        if inner is not None and inner.type in ("identifier", "type_identifier"):
+            yield "default", source.node_text(inner)
+        elif inner is not None:
+            yield "default", source.field_text(inner, "name") or "default"
+        return
+    right = node.child_by_field_name("right")
+    left = source.field_text(node, "left")
+    while right is not None and right.type == "assignment_expression":
+        left, right = left if left.startswith("module.exports") else source.field_text(right, "left"), right.child_by_field_name("right")
+    if right is None or not left.startswith(("module.exports", "exports")):
+        return
+    name = _EXPORTS.sub("", left)
+    if right.type == "identifier":
+        yield name or "default", source.node_text(right)
+    elif right.type in ("function_expression", "class") and not name:
+        yield "default", source.field_text(right, "name") or "exports"
+    elif right.type == "object" and not name:
+        for child in right.named_children:
+            if child.type == "shorthand_property_identifier":
+                yield source.node_text(child), source.node_text(child)
+            elif child.type == "pair" and (value := child.child_by_field_name("value")) is not None and value.type == "identifier":
+                yield source.field_text(child, "key").strip("\"'"), source.node_text(value)
+
+
+def _types(source: SourceFile, node: Node) -> Iterable[tuple[int, str, str]]:
+    for place, name, path in read_declared_types(source, node):
+        yield place, name, path
+        if node.type == "required_parameter" and find_child(node, "accessibility_modifier", "override_modifier", "readonly") is not None:
+            yield place, f"this.{name}", path
 
 
 def _file(paths: PathIndex, base: str) -> str | None:
@@ -231,8 +324,45 @@ def _workspace_package(paths: PathIndex, module: str) -> list[ImportCandidate]:
 
 
 def _package(folder: str, data: bytes) -> dict[str, str]:
-    name = get_text(json.loads(data), "name")
-    return {name: folder} if name else {}
+    """Read the name of a package, and the files that it exports."""
+    stated = json.loads(data)
+    name = get_text(stated, "name")
+    if not name:
+        return {}
+    entries = get_table(stated, "exports")
+    if not any(key.startswith(".") for key in entries):
+        entries = {".": stated.get("exports") or stated.get("main")}
+    roots = {name: folder}
+    for key, value in entries.items():
+        target = _first_path(value)
+        if target:
+            place = posixpath.normpath(posixpath.join(folder, target))
+            roots[_EXPORT + posixpath.normpath(posixpath.join(name, key))] = place
+    return roots
+
+
+def _first_path(value: object) -> str:
+    """Return the path that an entry of `exports` states, of a table of conditions the first one that is a path."""
+    if isinstance(value, str):
+        return value
+    inner: list[object] = list(cast("dict[str, object]", value).values()) if isinstance(value, dict) else []
+    inner = cast("list[object]", value) if isinstance(value, list) else inner
+    return next((found for each in inner if (found := _first_path(each))), "")
+
+
+def _config(folder: str, data: bytes) -> dict[str, str]:
+    """Read `compilerOptions.paths` of a tsconfig.json, which may hold comments and trailing commas."""
+    plain = _TRAILING_COMMA.sub(r"\1", _COMMENT.sub(lambda found: found.group(1) or "", data.decode("utf-8", "replace")))
+    options = get_table(json.loads(plain), "compilerOptions")
+    base = posixpath.join(folder, get_text(options, "baseUrl"))
+    roots: dict[str, str] = {}
+    for name in get_table(options, "paths"):
+        targets = get_table(options, "paths")[name]
+        target = _first_path(targets)
+        if name != "*" and target and name.endswith("/*") == target.endswith("/*"):
+            place = posixpath.normpath(posixpath.join(base, target.removesuffix("*")))
+            roots[f"{_ALIAS}{folder}:{name.removesuffix('/*')}"] = "" if place == "." else place
+    return roots
 
 
 JAVASCRIPT = load_language(
@@ -248,7 +378,10 @@ JAVASCRIPT = load_language(
     },
     read_imports=_imports,
     resolve_import=_resolve,
-    manifest_readers={"package.json": _package},
+    manifest_readers={"package.json": _package, **dict.fromkeys(("tsconfig.json", "tsconfig.base.json", "jsconfig.json"), _config)},
+    link_import=_link,
+    read_exports=_exports,
+    read_types=_types,
 )
 
 TYPESCRIPT = load_language(__file__, "typescript", like=JAVASCRIPT)

@@ -15,8 +15,10 @@ from clew.codebase.languages.description import (
     find_child,
     load_language,
     normalize_base,
+    read_expression_path,
+    read_type_path,
 )
-from clew.codebase.languages.java import resolve_java_import
+from clew.codebase.languages.java import link_java_import, resolve_java_import
 
 
 def _type(source: SourceFile, node: Node, kind: SymbolKind) -> Iterable[Definition]:
@@ -55,6 +57,16 @@ def _imports(source: SourceFile, node: Node) -> Iterable[Import]:
     return build_dotted_import(node, path, is_wildcard=find_child(node, "*") is not None, alias=alias)
 
 
+def _types(source: SourceFile, node: Node) -> Iterable[tuple[int, str, str]]:
+    """Read `name: Type`, and `val name = Type(…)`."""
+    inner = find_child(node, "variable_declaration") or node
+    name, stated = inner.named_children[0], find_child(inner, "user_type", "nullable_type")
+    value = node.named_child(node.named_child_count - 1) if node.type == "property_declaration" else None
+    path = read_type_path(source.node_text(stated)) if stated is not None else read_expression_path(source, value)
+    if name.type == "identifier" and path:
+        yield name.start_byte, source.node_text(name), path
+
+
 KOTLIN = load_language(
     __file__,
     "kotlin",
@@ -68,4 +80,6 @@ KOTLIN = load_language(
     },
     read_imports=_imports,
     resolve_import=resolve_java_import,
+    link_import=link_java_import,
+    read_types=_types,
 )

@@ -17,3 +17,6 @@
 (catch_block (identifier) @local)
 (import) @import
 (package_header (qualified_identifier) @mask)
+(parameter (identifier)) @typed
+(class_parameter (identifier)) @typed
+(property_declaration) @typed

@@ -12,6 +12,7 @@ from clew.codebase.facts import Import, SymbolKind
 from clew.codebase.languages.description import (
     WILDCARD_NAMES,
     Definition,
+    ImportLink,
     SourceFile,
     build_definition,
     build_import,
@@ -78,6 +79,15 @@ def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterable[ImportCa
                 break
 
 
+def _link(_paths: PathIndex, _path: str, imported: Import) -> Iterable[ImportLink]:
+    if not imported.is_relative:
+        place = ("php", *(part for part in imported.module.split("\\") if part))
+        for name, here in imported.names:
+            yield here, place, name
+        if imported.alias:
+            yield imported.alias, place, ""
+
+
 def _namespaces(folder: str, data: bytes) -> dict[str, str]:
     spaces = get_table(get_table(json.loads(data), "autoload"), "psr-4").items()
     return {space.rstrip("\\"): posixpath.join(folder, place).rstrip("/") for space, place in spaces if isinstance(place, str)}
@@ -89,5 +99,6 @@ PHP = load_language(
     definition_readers={"const_declaration": _constant},
     read_imports=_imports,
     resolve_import=_resolve,
+    link_import=_link,
     manifest_readers={"composer.json": _namespaces},
 )

@@ -28,3 +28,6 @@
 (include_expression) @import
 (include_once_expression) @import
 (namespace_definition name: (namespace_name) @mask)
+(simple_parameter type: (_)) @typed
+(property_promotion_parameter type: (_)) @typed
+(assignment_expression left: [(variable_name) (member_access_expression)] right: (object_creation_expression)) @typed

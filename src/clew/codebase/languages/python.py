@@ -10,8 +10,27 @@ from collections.abc import Iterable
 from tree_sitter import Node
 
 from clew.codebase.facts import Import, SymbolKind
-from clew.codebase.languages.description import WILDCARD_NAMES, Definition, SourceFile, build_import, dedent_docstring, load_language
-from clew.codebase.path_index import LIKELY_MATCH, WEAK_MATCH, ImportCandidate, PathIndex, share_confidence, single_candidate
+from clew.codebase.languages.description import (
+    WILDCARD_NAMES,
+    Definition,
+    ImportLink,
+    SourceFile,
+    build_import,
+    dedent_docstring,
+    load_language,
+    read_declared_types,
+    read_expression_path,
+    read_type_path,
+)
+from clew.codebase.path_index import (
+    LIKELY_MATCH,
+    WEAK_MATCH,
+    ImportCandidate,
+    PathIndex,
+    only_candidate,
+    share_confidence,
+    single_candidate,
+)
 
 _QUOTE = re.compile(rb"^[A-Za-z]{0,2}(\"\"\"|'''|\"|')")
 _HEADER = ("return_type", "superclasses", "parameters", "type_parameters", "name")  # the last of them stands before the colon
@@ -25,7 +44,10 @@ def _definition(source: SourceFile, node: Node, kind: SymbolKind) -> Iterable[De
     start, end = node.start_byte, node.end_byte
     colon = source.data.find(b":", behind.end_byte, end)
     docstring, doc_end = _documentation(source, body) if body is not None else ("", 0)
-    return (Definition(kind, name, start, end, start, end if colon < 0 else colon + 1, docstring=docstring, doc_end=doc_end),)
+    result = read_type_path(source.field_text(node, "return_type"))
+    return (
+        Definition(kind, name, start, end, start, end if colon < 0 else colon + 1, docstring=docstring, doc_end=doc_end, result=result),
+    )
 
 
 def _documentation(source: SourceFile, body: Node) -> tuple[str, int]:
@@ -85,6 +107,39 @@ def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterable[ImportCa
     return [candidate for found in inner or [whole] for candidate in found or whole]
 
 
+def _link(paths: PathIndex, path: str, imported: Import) -> Iterable[ImportLink]:
+    """Say where imported names stand; a package's submodules are names of its `__init__`."""
+    module = imported.module
+    if not imported.names:
+        if whole := only_candidate(_module(paths, path, module)):
+            yield imported.alias or module, (whole,), ""
+        if not imported.alias and "." in module and (top := only_candidate(_module(paths, path, module.partition(".")[0]))):
+            yield module.partition(".")[0], (top,), ""
+        return
+    whole = only_candidate(_module(paths, path, module))
+    joint = "" if module.endswith(".") else "."
+    for name, here in imported.names:
+        if whole:
+            yield here, (whole,), "" if name == "*" else name
+        elif name != "*" and (inner := only_candidate(_module(paths, path, module + joint + name))):
+            yield here, (inner,), ""
+
+
+def _types(source: SourceFile, node: Node) -> Iterable[tuple[int, str, str]]:
+    """Read `x: T`, `x = T(…)` and `with T(…) as x`."""
+    if node.type == "as_pattern":
+        target, value = node.child_by_field_name("alias"), node.named_child(0)
+        name, path = source.node_text(target), read_expression_path(source, value)
+        if target is not None and name.isidentifier() and path:
+            yield target.start_byte, name, path
+    elif node.type == "typed_parameter":
+        name, path = source.node_text(node.named_child(0)), read_type_path(source.field_text(node, "type"))
+        if name.isidentifier() and path:
+            yield node.start_byte, name, path
+    else:
+        yield from read_declared_types(source, node)
+
+
 def _module(paths: PathIndex, path: str, module: str) -> list[ImportCandidate]:
     name = module.lstrip(".")
     dots = len(module) - len(name)
@@ -128,4 +183,7 @@ PYTHON = load_language(
     read_imports=_imports,
     resolve_import=_resolve,
     read_docstring=_documentation,
+    link_import=_link,
+    read_types=_types,
+    self_words=frozenset(("self", "cls", "Self")),
 )

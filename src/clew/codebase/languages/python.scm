@@ -24,6 +24,11 @@
 (parameters (typed_default_parameter name: (identifier) @local))
 (lambda_parameters (identifier) @local)
 (as_pattern_target (identifier) @local)
+(typed_parameter) @typed
+(typed_default_parameter) @typed
+(assignment type: (_)) @typed
+(assignment left: [(identifier) (attribute)] right: [(call) (await)]) @typed
+(as_pattern (call) alias: (as_pattern_target (identifier))) @typed
 (import_statement) @import
 (import_from_statement) @import
 (future_import_statement) @import

@@ -33,3 +33,4 @@
 (for pattern: (identifier) @local)
 ((call !receiver method: (identifier) @_require arguments: (argument_list (string))) @import
   (#match? @_require "^(require|require_relative|load|autoload)$"))
+(assignment left: [(identifier) (instance_variable)] right: (call)) @typed

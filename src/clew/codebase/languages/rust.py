@@ -11,6 +11,7 @@ from tree_sitter import Node
 from clew.codebase.facts import Import, SymbolKind
 from clew.codebase.languages.description import (
     Definition,
+    ImportLink,
     SourceFile,
     build_definition,
     build_import,
@@ -73,6 +74,25 @@ def _leaves(source: SourceFile, tree: Node) -> Iterator[tuple[str, str]]:
 
 
 def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterable[ImportCandidate]:
+    base, parts, confidence = _start(paths, path, imported)
+    if base is None:
+        return []
+    asked = [[*parts, name] if name != "*" else parts for name, _ in imported.names] or [parts]
+    return [(target, confidence) for each in asked if (target := _file(paths, base, each)[0])]
+
+
+def _link(paths: PathIndex, path: str, imported: Import) -> Iterable[ImportLink]:
+    base, parts, _ = _start(paths, path, imported)
+    if base is None:
+        return
+    for name, here in imported.names or (("", imported.alias or imported.module.rpartition("::")[2]),):
+        target, rest = _file(paths, base, [*parts, name] if name not in ("", "*") else parts)
+        if target and (target != path or rest):
+            yield here, (target, *(rest if name == "*" else rest[:-1])), "" if name == "*" or not rest else rest[-1]
+
+
+def _start(paths: PathIndex, path: str, imported: Import) -> tuple[str | None, list[str], float]:
+    """Return the folder that an import's path starts from, None for one outside, the rest of the path, and the confidence."""
     parts = imported.module.split("::")
     folder, _, name = path.rpartition("/")
     home = folder if name in ("lib.rs", "main.rs", "mod.rs", "build.rs") else posixpath.join(folder, name[:-3])
@@ -87,10 +107,7 @@ def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterable[ImportCa
         base, parts = _crate_root(paths, folder), parts[1:]
     else:
         base, parts, confidence = _other_crate(paths, home, parts)
-    if base is None:
-        return []
-    asked = [[*parts, name] if name != "*" else parts for name, _ in imported.names] or [parts]
-    return [(target, confidence) for each in asked if (target := _file(paths, base, each))]
+    return base, parts, confidence
 
 
 def _other_crate(paths: PathIndex, home: str, parts: list[str]) -> tuple[str | None, list[str], float]:
@@ -115,13 +132,13 @@ def _crate_root(paths: PathIndex, folder: str) -> str | None:
         folder = folder.rpartition("/")[0]
 
 
-def _file(paths: PathIndex, base: str, parts: list[str]) -> str | None:
-    """Return the file of the longest part of a path that is a module; the rest are names in it."""
+def _file(paths: PathIndex, base: str, parts: list[str]) -> tuple[str | None, list[str]]:
+    """Return the file of the longest part of a path that is a module, and the rest, which are names in it."""
     for count in range(len(parts), 0, -1):
         stem = posixpath.join(base, *parts[:count])
         if found := paths.find_first((stem + ".rs", stem + "/mod.rs")):
-            return found
-    return paths.find_first((base + ".rs", *(posixpath.join(base, name) for name in ("mod.rs", "lib.rs", "main.rs"))))
+            return found, parts[count:]
+    return paths.find_first((base + ".rs", *(posixpath.join(base, name) for name in ("mod.rs", "lib.rs", "main.rs")))), parts
 
 
 def _crate(folder: str, data: bytes) -> dict[str, str]:
@@ -136,4 +153,6 @@ RUST = load_language(
     read_imports=_imports,
     resolve_import=_resolve,
     manifest_readers={"Cargo.toml": _crate},
+    link_import=_link,
+    ambient_imports=("crate",),
 )

@@ -39,3 +39,6 @@
 (use_declaration) @import
 (extern_crate_declaration) @import
 (mod_item !body) @import
+(parameter pattern: (identifier)) @typed
+(let_declaration pattern: (identifier)) @typed
+(field_declaration) @typed

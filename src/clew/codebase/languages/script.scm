@@ -39,3 +39,9 @@
 (export_statement source: (string)) @import
 ((call_expression function: (identifier) @_require arguments: (arguments . (string))) @import (#eq? @_require "require"))
 (call_expression function: (import) arguments: (arguments . (string))) @import
+(variable_declarator name: (identifier) value: [(new_expression) (call_expression) (await_expression)]) @typed
+(assignment_expression left: (member_expression object: (this)) right: (new_expression)) @typed
+(export_statement !source (export_clause (export_specifier) @export))
+(export_statement "default") @export
+(program (expression_statement (assignment_expression) @export))
+(variable_declarator value: (assignment_expression left: [(member_expression) (identifier)]) @export)

@@ -14,3 +14,9 @@
 (expression_statement (internal_module)) @wrap
 (required_parameter pattern: (identifier) @local)
 (optional_parameter pattern: (identifier) @local)
+(required_parameter type: (_)) @typed
+(optional_parameter type: (_)) @typed
+(variable_declarator type: (_)) @typed
+(public_field_definition type: (_)) @typed
+(public_field_definition value: (new_expression)) @typed
+(property_signature type: (_)) @typed
