@@ -84,7 +84,7 @@ def replay(data: Path, mirrors: Path, box: Path, engine: Engine, *, project: str
             session = row["file"].rpartition("cc_")[2].partition(".")[0]
             commit = bases.get(session) or _commit_before(git, row["first"]) if git.exists() else ""
             if commit:
-                tree = _write_tree(git, commit, box / name.replace("/", "+"))
+                tree = write_tree(git, commit, box / name.replace("/", "+"))
                 yield from _replay_session(data / "sessions" / row["file"], session, name, tree, engine)
 
 
@@ -142,7 +142,7 @@ def _commit_before(git: Path, time: str) -> str:
     return ""
 
 
-def _write_tree(git: Path, commit: str, tree: Path) -> Path:
+def write_tree(git: Path, commit: str, tree: Path) -> Path:
     """Make `tree` hold the files of a commit and nothing else, in a repository of its own that has no commits."""
     tree.mkdir(exist_ok=True)
     env = {**os.environ, "GIT_INDEX_FILE": f"{tree}.index", "GIT_DIR": str(git), "GIT_WORK_TREE": str(tree)}

@@ -43,10 +43,11 @@ def collect(data: Path, mirrors: Path, *, project: str = "", limit: int = 0) -> 
         with open_engine() as engine:
             for moment in replay(data, mirrors, Path(box), engine, project=project, limit=limit):
                 with engine.store.snapshot(LOCAL, find_workspace(moment.tree)[0]) as snapshot:
-                    yield _row(snapshot, moment)
+                    yield describe_moment(snapshot, moment)
 
 
-def _row(snapshot: Snapshot, moment: Moment) -> Row:
+def describe_moment(snapshot: Snapshot, moment: Moment) -> Row:
+    """Return the row of one prompt."""
     started = time.perf_counter()
     asked, is_file = Question.of(moment.prompt), FileTest(moment.tree)
     found = collect_candidates(snapshot, asked, moment.task, is_file=is_file, deadline=Deadline(None), embedder=None)
