@@ -12,7 +12,9 @@ from typing import Any
 
 from bench.machine import REPOSITORY, provenance, write_result
 from bench.prompts.arms import Added, arms, describe, score_unseen
+from bench.prompts.replay import NO_SESSION
 from bench.prompts.rows import collect, load, save
+from bench.prompts.tasks import collect_tasks
 from clew.augment.model import load_model
 from train.augment.fit import fit
 
@@ -32,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print("error: --data and --mirrors are needed, or --rows; or CLEW_BENCH_DATA and CLEW_BENCH_MIRRORS", file=sys.stderr)
             return 2
         WORK.parent.mkdir(parents=True, exist_ok=True)
-        save(collect(given.data, given.mirrors, project=given.project, limit=given.limit), given.save or WORK)
+        replayed = collect(given.data, given.mirrors, project=given.project, limit=given.limit)
+        save(collect_tasks(given.data, given.mirrors) if given.tasks else replayed, given.save or WORK)
     rows = load(given.rows or [given.save or WORK])
     threshold = load_model().threshold
     found = arms(rows, score_unseen(rows, fit, folds=FOLDS, large=LARGE), threshold)
@@ -52,10 +55,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 _SPLITS = {
-    "other projects, unseen": lambda row: row.project != LARGE,
+    "sessions of other projects, unseen": lambda row: row.project != LARGE and row.at != NO_SESSION,
     "entireio/cli, unseen sessions": lambda row: row.project == LARGE,
-    "under 60 characters": lambda row: row.chars < SHORT_CHARS,
-    "first prompts": lambda row: row.at == 0,
+    "under 60 characters, in sessions": lambda row: row.chars < SHORT_CHARS and row.at != NO_SESSION,
+    "first prompts of sessions": lambda row: row.at == 0,
+    "questions and issues, unseen repositories": lambda row: row.at == NO_SESSION,
 }
 
 
@@ -93,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--save", type=Path, help=f"where the rows are kept; default: {WORK.relative_to(REPOSITORY)}")
     parser.add_argument("--project", default="", help="only this one")
     parser.add_argument("--limit", type=int, default=0, help="so many sessions of each project, spread evenly")
+    parser.add_argument("--tasks", action="store_true", help="questions and issues of repositories, in place of sessions")
     parser.add_argument("--dry", action="store_true", help="print the table, and write no result")
     return parser
 

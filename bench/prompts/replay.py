@@ -25,6 +25,7 @@ from clew.transcript.parse import TranscriptReader
 from clew.transcript.session_files import build_origin
 from clew.usecases import ingest
 
+NO_SESSION = -1  # number of a prompt that is no part of a session
 PROMPTS_MAX = 40  # of one session, the first ones: a few long sessions would outweigh all others
 _PATH = re.compile(r"[\w./-]+\.\w{1,5}")
 _REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>", re.DOTALL)

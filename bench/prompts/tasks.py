@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import lzma
 import os
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bench.prompts.replay import Moment, write_tree
+from bench.prompts.replay import NO_SESSION, Moment, write_tree
 from bench.prompts.rows import Row, describe_moment
 from clew.engine import open_engine
 from clew.records import TaskState
@@ -25,13 +26,13 @@ ISSUES_MAX = 12  # of one repository: each needs a tree of its own
 
 
 def collect_tasks(data: Path, mirrors: Path, only: frozenset[str] = frozenset()) -> Iterator[Row]:
-    """Yield the rows of the questions and issues of `data` whose repositories stand under `mirrors` (and in `only`, if not empty)."""
+    """Yield the rows of the questions and issues of `data` whose commits are under `mirrors`; of the repositories `only`, if not empty."""
     with tempfile.TemporaryDirectory() as box:
         os.environ["CLEW_HOME"] = f"{box}/home"
         with open_engine() as engine:
             for repository, commit, task, prompt, needed in (*_questions(data), *_issues(data)):
                 git = mirrors / repository.replace("/", "+") / "repo"
-                if not git.exists() or (only and repository not in only):
+                if (only and repository not in only) or not _holds(git, commit):
                     continue
                 tree = Path(box) / repository.replace("/", "+")
                 mark = Path(f"{tree}.commit")
@@ -42,11 +43,16 @@ def collect_tasks(data: Path, mirrors: Path, only: frozenset[str] = frozenset())
                 files = {path.relative_to(tree).as_posix() for path in tree.rglob("*") if path.is_file() and ".git" not in path.parts}
                 wanted = {file for path in needed for file in files if file == path or file.endswith(f"/{path}")}
                 moment = Moment(
-                    task, repository, 0, task, prompt, TaskState(), tree, dict.fromkeys(sorted(wanted), "edit"), frozenset(), ()
+                    task, repository, NO_SESSION, task, prompt, TaskState(), tree, dict.fromkeys(sorted(wanted), "edit"), frozenset(), ()
                 )
                 if wanted:
                     with engine.store.snapshot(LOCAL, find_workspace(tree)[0]) as snapshot:
                         yield describe_moment(snapshot, moment)
+
+
+def _holds(git: Path, commit: str) -> bool:
+    asked = ["git", "--git-dir", str(git), "cat-file", "-e", f"{commit}^{{tree}}"]
+    return git.exists() and subprocess.run(asked, capture_output=True, check=False).returncode == 0
 
 
 def _questions(data: Path) -> Iterator[tuple[str, str, str, str, list[str]]]:

@@ -201,7 +201,7 @@ def test_a_prompt_gets_what_it_names_once(hooks: HookHandlers, tmp_path: Path, r
         hooks.handle_event("UserPromptSubmit", payload("UserPromptSubmit", told, prompt="Why does `add_one` in calc.py add one?"))
     )
 
-    assert "calc.py:1 add_one" in first
+    assert "calc.py:1-2 add_one" in first
     again = hooks.handle_event("UserPromptSubmit", payload("UserPromptSubmit", told, prompt="And why is `add_one` so short?"))
     assert again == {}
 
@@ -253,7 +253,7 @@ def test_where_the_mod_is_at_work_the_hooks_say_nothing(hooks: HookHandlers, tmp
     said = hooks.handle_event(
         "mod/prompt", {"session_id": told.session, "cwd": str(repo), "prompt": "Why does `add_one` in calc.py add one?"}
     )
-    assert "calc.py:1 add_one" in said["context"]
+    assert "calc.py:1-2 add_one" in said["context"]
     short = hooks.handle_event(
         "mod/append", {"session_id": told.session, "cwd": str(repo), "tool_use_id": "t", "tool_name": "Bash", "text": LONG}
     )

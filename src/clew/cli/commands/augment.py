@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
+from clew import usecases
 from clew.cli import output
 from clew.cli.open import check_folder, find_latest_transcript, open_engine
 from clew.cli.options import format_examples, json_option, repo_option, tokenizer_option
 from clew.cli.packets import render_for_stdout
 from clew.settings import find_workspace
-from clew.usecases.augment import describe_addition
 
 
 @click.command(
@@ -40,7 +40,7 @@ def command(session: str | None, *, at: str | None, budget_tokens: int | None, t
             tokenizer=tokenizer or settings.tokenizer,
         )
     if is_json:
-        output.write_json(describe_addition(addition))
+        output.write_json(usecases.augment.describe_addition(addition))
         return
     if not addition.packet.entries:
         output.write_message("clew: nothing is likely enough to be needed: nothing is added")
