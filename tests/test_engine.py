@@ -258,7 +258,7 @@ def test_nothing_relevant_gives_an_empty_packet(engine: Engine, repo: Path) -> N
 
     packet = ask(engine, repo, "xylophone quetzal")
 
-    assert (packet.entries, packet.text, packet.tokens) == ((), "", 0)
+    assert (packet.entries, packet.text.startswith("No evidence")) == ((), True)
 
 
 def test_a_local_model_adds_a_channel(tmp_path: Path, repo: Path, session: Path) -> None:

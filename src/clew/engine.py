@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from clew.lifecycle.forget import ForgetReport
     from clew.ranking.files import FileList
     from clew.recall.recall import Recalled
-    from clew.records import Observation, Packet, Spans, TaskState, Tier
+    from clew.records import Observation, Packet, Remark, Spans, TaskState, Tier
     from clew.store.ports import PurgeResult, Writer
     from clew.transcript.session_files import SessionFiles
     from clew.usecases.augment import PromptAddition
@@ -188,12 +188,16 @@ class Engine:
         """Return what was meant by `names`, and the files that will most probably change with it."""
         return usecases.impact.impact(self.store, path, names, limit=limit)
 
+    def find_unread_targets(self, path: Path, names: Sequence[str]) -> tuple[Remark, ...]:
+        """Return a remark for each of the names that `find_impact` returned whose text was not read."""
+        return usecases.impact.find_unread_targets(self.store, path, names)
+
     def unfold(self, path: Path, handle: str) -> UnfoldedRecord:
         """Return the full original text of the record with this handle. Raises UnknownHandle, and OriginalPurged if it was erased."""
         return usecases.explain.unfold(self.store, path, handle)
 
     def explain(self, path: Path, handle: str) -> RecordExplanation:
-        """Return a record with its status, links, originals and versions. Raises UnknownHandle."""
+        """Return a record, or the whole file at a path, with status, links, originals and versions. Raises UnknownHandle or UnknownPath."""
         return usecases.explain.explain(self.store, path, handle)
 
     def compact(

@@ -122,15 +122,14 @@ class UnknownHandle(ClewError):
 
 
 class UnknownPath(ClewError):
-    """Raised where no indexed file of the repository has this path, or the file has no such symbol."""
+    """Raised where no indexed file of the repository has this path, or the file has no such symbol. `why` says why it was not read."""
 
     exit_code = 4
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-        super().__init__(
-            f"{name!r} is not indexed here\nhint: name a file of the repository, or path::symbol; `clew index` reads new files"
-        )
+    def __init__(self, name: str, why: str = "") -> None:
+        self.name, self.why = name, why
+        hint = "name a file of the repository, or path::symbol; `clew index` reads new files"
+        super().__init__(f"{name!r} was not read, because {why}" if why else f"{name!r} is not indexed here\nhint: {hint}")
 
 
 class OriginalPurged(ClewError):

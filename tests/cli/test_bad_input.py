@@ -39,7 +39,8 @@ def test_an_empty_folder_gives_an_empty_packet(clew: Call, tmp_path: Path) -> No
     called = clew("retrieve", "anything", "--repo", empty, "--json")
 
     assert called.code == 0
-    assert (called.json["entries"], called.json["tokens"], called.json["text"]) == ([], 0, "")
+    assert (called.json["entries"], called.json["text"]) == ([], "No evidence: nothing was found.\n")
+    assert [remark["kind"] for remark in called.json["remarks"]] == ["no evidence"]
 
 
 @pytest.mark.parametrize(

@@ -390,7 +390,75 @@ typealias Names = [String]
 let top = 1
 """
 
+SHELL = """#!/usr/bin/env bash
+PREFIX=/opt
+# Puts the old release back.
+roll_back() {
+  kubectl rollout undo "$1"
+}
+function drain { roll_back x; }
+"""
+LUA = """local Player = {}
+-- Takes life away.
+function Player:hit(amount) self.life = self.life - amount end
+Player.heal = function(amount) return amount end
+local function clamp(v) return math.max(0, v) end
+"""
+ELIXIR = """defmodule Shop.Queue do
+  def push(order), do: {:ok, order}
+  defp trim(list) when is_list(list) do
+    Enum.take(list, 10)
+  end
+end
+"""
+SCALA = """object Ledger extends Book with Audited {
+  def settle(id: Long): Long = check(id)
+  case class Posting(amount: Int)
+}
+trait Audited { def log: Int }
+"""
+DART = """class Page extends Widget {
+  Widget build(Context context) => Text('x');
+}
+int sum(int a) { return a; }
+"""
+ZIG = """const Point = struct {
+    x: f32,
+    pub fn len(self: Point) f32 { return self.x; }
+};
+pub fn make(size: usize) usize { return size; }
+"""
+TERRAFORM = """variable "region" {
+  default = "x"
+}
+locals {
+  days = 30
+}
+resource "aws_s3_bucket" "audit" {
+  bucket = "b"
+}
+"""
+SQL = """CREATE TABLE IF NOT EXISTS bills (id int, due date);
+CREATE UNIQUE INDEX bills_due ON bills (due);
+CREATE MATERIALIZED VIEW overdue AS SELECT * FROM bills;
+CREATE POLICY tenants ON bills USING (a = b());
+"""
+MAKE = """IMAGE := app
+release: build
+\tdocker push $(IMAGE)
+build: ; docker build .
+"""
+
 SAMPLES = {
+    "shell": SHELL,
+    "lua": LUA,
+    "elixir": ELIXIR,
+    "scala": SCALA,
+    "dart": DART,
+    "zig": ZIG,
+    "terraform": TERRAFORM,
+    "sql": SQL,
+    "makefile": MAKE,
     "python": PYTHON,
     "javascript": JAVASCRIPT,
     "typescript": TYPESCRIPT,

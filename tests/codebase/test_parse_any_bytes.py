@@ -21,7 +21,7 @@ from clew.codebase.parse import SOURCE_BYTES_MAX, may_exhaust_memory, parse_file
 from tests.codebase.samples import SAMPLES
 from tests.codebase.soundness import assert_sound
 
-SECTIONED = ("markdown", "rst", "toml", "yaml", "json", "ini", "env", "dockerfile", "makefile", "sql", "text")
+SECTIONED = ("markdown", "rst", "toml", "yaml", "json", "ini", "env", "dockerfile", "text", "vue", "svelte", "astro")
 EVERYTHING = (*SAMPLES, *SECTIONED)
 
 

@@ -259,7 +259,7 @@ def test_a_git_that_hangs_is_given_up(repository: Path, tmp_path: Path, monkeypa
     (tmp_path / "bin/git").write_text("#!/bin/sh\nexec sleep 30\n", "utf-8")
     (tmp_path / "bin/git").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
-    monkeypatch.setattr("clew.codebase.scan.GIT_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("clew.codebase.unlisted.GIT_TIMEOUT_S", 0.2)
 
     found = scan_files(repository)
 

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import lzma
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from clew.records import ObservationKind
-from clew.task.prompts import extract_typed_text, read_sentences
 from clew.task.recogniser import CLASSES, PromptContext
-from clew.transcript.parse import TranscriptReader
 
 DATA = Path(__file__).with_name("data")
 ALONE = PromptContext()
@@ -50,6 +46,13 @@ def read_own(paths: Iterable[Path]) -> list[Example]:
     return list(found.values())
 
 
+def place_sentences(prompt: str, sentences: Sequence[str]) -> list[PromptContext]:
+    """Return where each sentence stands in its prompt."""
+    lines = prompt.count("\n") + 1
+    headings = sum(line.startswith(("# ", "## ", "### ", "#### ")) for line in prompt.split("\n"))
+    return [PromptContext(len(prompt), lines, headings, at, len(sentences)) for at in range(len(sentences))]
+
+
 def give_contexts(examples: Sequence[Example], contexts: Sequence[PromptContext], *, seed: int = 0) -> list[Example]:
     """Return examples that stand in no prompt, each with the context of some sentence that does, so that no class knows it by that."""
     chosen = random.Random(seed)
@@ -61,39 +64,17 @@ def give_contexts(examples: Sequence[Example], contexts: Sequence[PromptContext]
     return found
 
 
-def read_pairs(path: Path = DATA / "pairs.tsv") -> list[tuple[str, str, bool]]:
-    """Return (earlier rule, later sentence, whether the later one ends the rule)."""
-    rows = (line.split("\t") for line in path.read_text("utf-8").splitlines())
-    return [(earlier, later, sign == "1") for sign, earlier, later in rows]
-
-
-def read_labels(path: Path = DATA / "labels.jsonl") -> list[dict[str, str]]:
-    """Return the marks of recorded sentences: file, line, hash, label; `first` is what another reader said, "" where there was none."""
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-
-
-def read_recorded(sessions: Path) -> list[Example]:
-    """Return the marked sentences of recorded sessions, PROJECT/FILE.jsonl.xz below `sessions`, which are not part of this repository."""
-    marks: dict[str, dict[str, str]] = defaultdict(dict)
-    for row in read_labels():
-        marks[row["file"]][row["hash"]] = row["label"]
+def read_recorded(labels: Path, sentences: Path, prompts: Path) -> list[Example]:
+    """Return the marked sentences of recorded sessions, from files that are not part of this repository."""
+    rows = {row["id"]: row for row in json.loads(sentences.read_text("utf-8"))}
+    texts = {(row["project"], row["file"], row["line"]): row["text"] for row in json.loads(prompts.read_text("utf-8"))}
+    marked = [json.loads(line) for line in labels.read_text("utf-8").splitlines()]
+    by_prompt: dict[tuple[str, str, int], list[tuple[str, str]]] = defaultdict(list)
+    for mark in marked:
+        row = rows[mark["id"]]
+        by_prompt[row["project"], row["file"], row["line"]].append((row["text"], mark["label"]))
     found: list[Example] = []
-    for name, labels in marks.items():
-        for prompt in read_prompts(sessions / name):
-            for text, context in zip(*read_sentences(prompt), strict=True):
-                if label := labels.pop(hash_sentence(text), ""):
-                    found.append(Example(text, label, name.partition("/")[0], context))
+    for place, pairs in by_prompt.items():
+        contexts = place_sentences(texts.get(place, "\n".join(text for text, _ in pairs)), [text for text, _ in pairs])
+        found.extend(Example(text, label, place[0], context) for (text, label), context in zip(pairs, contexts, strict=True))
     return found
-
-
-def read_prompts(path: Path) -> Iterator[str]:
-    """Yield what the user typed in a recorded session, in order, answers and rejections that the client marked included."""
-    with lzma.open(path, "rb") as stream:
-        lines = stream.readlines()
-    for seen in TranscriptReader(lines).read_observations():
-        if seen.agent:
-            continue
-        if seen.kind is ObservationKind.PROMPT and not seen.is_meta and (typed := extract_typed_text(seen.text)):
-            yield typed
-        elif seen.kind is ObservationKind.RESULT and seen.call and seen.call.result and seen.call.result.said and not seen.call.is_foreign:
-            yield seen.call.result.said

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from clew.cli import output
 from clew.cli.options import DisplayOptions
-from clew.cli.packets import QUESTION_CHARS_SHOWN, REASONS_SHOWN
+from clew.cli.packets import QUESTION_CHARS_SHOWN, REASONS_SHOWN, remark_to_json
 from clew.cli.tables import Column, format_table
-from clew.records.wording import describe_reason
+from clew.records.wording import describe_reason, describe_remark
 
 if TYPE_CHECKING:
     from clew.ranking.files import FileList, RankedFile
@@ -29,6 +29,8 @@ def show_files(found: FileList, *, workspace: str, root: Path, display: DisplayO
     else:
         output.write_text("".join(output.escape_control(file.path) + "\n" for file in found.files))
         if not display.is_quiet:
+            for remark in found.remarks:
+                output.write_message(f"clew: {output.escape_control(describe_remark(remark))}")
             output.write_message(f"clew: {_told(found)}")
 
 
@@ -39,6 +41,7 @@ def _to_json(found: FileList, *, workspace: str, root: Path) -> dict[str, Any]:
         "workspace": workspace,
         "root": str(root),
         "skipped": list(found.skipped),
+        "remarks": [remark_to_json(remark) for remark in found.remarks],
         "files": [{**asdict(file), "why": [describe_reason(reason) for reason in file.why]} for file in found.files],
     }
 
@@ -63,7 +66,7 @@ def _table(found: FileList) -> str:
         (str(rank), _where(file), f"{file.score:.2f}", file.name, file.handle, "; ".join(map(describe_reason, file.why[:REASONS_SHOWN])))
         for rank, file in enumerate(found.files, 1)
     ]
-    return format_table([found.question.strip()[:QUESTION_CHARS_SHOWN], _told(found)], columns, rows)
+    return format_table([found.question.strip()[:QUESTION_CHARS_SHOWN], _told(found), *map(describe_remark, found.remarks)], columns, rows)
 
 
 def _where(file: RankedFile) -> str:

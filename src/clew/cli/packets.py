@@ -9,8 +9,8 @@ from typing import Any
 from clew.cli import output
 from clew.cli.options import DisplayOptions
 from clew.cli.tables import Column, format_table
-from clew.records import Packet, PacketEntry, Spans, join_text
-from clew.records.wording import describe_reason
+from clew.records import Packet, PacketEntry, Remark, Spans, join_text
+from clew.records.wording import describe_reason, describe_remark
 from clew.sessions.fencing import render_for_model
 
 REASONS_SHOWN = 3
@@ -55,10 +55,16 @@ def packet_to_json(packet: Packet, *, workspace: str, root: Path) -> dict[str, A
         "shadow_price": packet.shadow_price,
         "gap": packet.gap,
         "skipped": list(packet.skipped),
+        "remarks": [remark_to_json(remark) for remark in packet.remarks],
         "entries": [_entry_json(entry) for entry in packet.entries],
         "text": packet.text,
         "spans": [{"author": span.author.value, "text": span.text} for span in packet.spans],
     }
+
+
+def remark_to_json(remark: Remark) -> dict[str, Any]:
+    """Return a remark as JSON: its kind, its values, and the sentence."""
+    return {"kind": remark.kind.value, "values": list(remark.values), "text": describe_remark(remark)}
 
 
 def format_budget_use(packet: Packet) -> str:

@@ -32,9 +32,10 @@ from clew.codebase.file_records import (
 from clew.codebase.imports import find_manifests, link_imports, read_manifest_roots, resolve_imports
 from clew.codebase.languages import detect_language
 from clew.codebase.parse import HEAD_BYTES, parse_file
+from clew.codebase.parts import write_out_cells
 from clew.codebase.path_index import PathIndex
 from clew.codebase.private_paths import is_credential_path, is_hidden_path
-from clew.codebase.scan import FileCategory, ScannedFile, classify_file, scan_files
+from clew.codebase.scan import NO_RULES, FileCategory, FolderRules, ScannedFile, classify_file, decode_wide, read_folder_rules, scan_files
 from clew.codebase.scopes import digest_links
 from clew.pool import map_in_processes, run_in_process
 from clew.records import Delta, SourceState
@@ -46,6 +47,7 @@ PARALLEL_FILES_MIN = 48  # files to read; below it starting processes costs more
 PARALLEL_BYTES_MIN = 400_000  # of these files together, as above
 READ_BATCH_BYTES = 256_000  # of files handed to a process at once
 READ_BATCH_FILES = 256  # handed to a process at once: many small files take more memory than their bytes, each has its records
+CUT_BYTES = 200_000  # read of a huge or minified file: some 80 blocks; more of them would drown the rest; guess
 MANIFESTS_MAX = 2000  # package manifests that are read in one run; guess
 MANIFEST_BYTES_MAX = 1_000_000  # of one manifest; what follows is not read
 # The source that holds, until a first run has ended, the producer of its records: a run that was killed goes on where it was.
@@ -111,7 +113,8 @@ def find_file_changes(
     paths = PathIndex(names, roots)
     shape = _shape(names, roots)
     before, begun = states.get(TREE_SOURCE), states.get(FIRST_RUN_SOURCE)
-    made_by = _maker(embedder)
+    rules = read_folder_rules(root, names)
+    made_by = _maker(embedder, rules)
     known = before or begun
     is_ours = known is not None and known.note == made_by
     is_same_shape = is_ours and before is not None and before.digest == shape
@@ -135,7 +138,7 @@ def find_file_changes(
             _account(report, state, is_read=False)
         else:
             todo.append((file.path, file.size, file.stamp))
-    for done, (job, delta) in enumerate(_read_all(root, todo, paths, jobs, embedder), 1):
+    for done, (job, delta) in enumerate(_read_all(root, todo, paths, jobs, embedder, rules=rules), 1):
         if progress:
             progress(done, len(todo))
         if delta is None or delta.state is None:
@@ -173,7 +176,7 @@ def find_named_file_changes(
     indexed = set(known)
     names = [name for name in names if not is_credential_path(name) and (name in indexed or not is_hidden_path(name))]
     everything = sorted({*indexed, *names})
-    roots = _roots(root, everything)
+    roots, rules = _roots(root, everything), read_folder_rules(root, everything)
     paths = PathIndex(everything, roots)
     is_same_shape = before is not None and before.digest == _shape(everything, roots)
     for name in names:
@@ -181,32 +184,39 @@ def find_named_file_changes(
         if full.is_symlink() or not full.is_file():
             yield Delta(PRODUCER, file_source_name(name), is_whole=True, state=None)
         elif (
-            delta := build_delta_of_path(root, name, paths, load_embedder(embedder) if embedder else None)
+            delta := build_delta_of_path(root, name, paths, load_embedder(embedder) if embedder else None, rules=rules)
         ) is not None and delta.state is not None:
             yield delta if is_same_shape else replace(delta, state=replace(delta.state, mtime_ns=0))
 
 
 def build_delta_of_path(
-    root: Path, path: str, paths: PathIndex, embedder: Embedder | None = None, *, is_plain: bool = False
+    root: Path, path: str, paths: PathIndex, embedder: Embedder | None = None, *, is_plain: bool = False, rules: FolderRules = NO_RULES
 ) -> Delta | None:
     """Read and parse the file at `path` below `root`, and return its Delta; None when it cannot be read. Never raises on any bytes.
 
     is_plain  read it as lines of plain text instead of parsing it.
+    rules     what the repository's own files say of others' code and of generated files.
+    Of a huge or minified file the first CUT_BYTES are read as lines of plain text; its state is then "cut".
     """
     full = root / path
     try:
         with full.open("rb") as stream:
             before = os.fstat(stream.fileno())
             head = stream.read(HEAD_BYTES)
-            category = classify_file(path, before.st_size, head)
-            if category is not FileCategory.TEXT:
+            category = classify_file(path, before.st_size, head, rules)
+            is_cut = category in (FileCategory.HUGE, FileCategory.MINIFIED)
+            if category is not FileCategory.TEXT and not is_cut:
                 return build_unread_file_delta(path, category.value, size=before.st_size, stamp=_settled(before, before))
-            read = head + stream.read()
+            read = head + (stream.read(CUT_BYTES) if is_cut else stream.read())
             after = os.fstat(stream.fileno())
     except OSError:
         return None
-    data = mask_bytes(read)
-    facts = parse_file(path, data, "text" if is_plain else detect_language(path, head))
+    text = decode_wide(read)
+    data = mask_bytes(text[: text.rfind(b"\n", 0, CUT_BYTES) + 1 or CUT_BYTES] if is_cut and len(text) > CUT_BYTES else text)
+    language = "text" if is_plain or is_cut else detect_language(path, head)
+    if language == "notebook" and (cells := write_out_cells(data)) is not None:
+        data, language = mask_bytes(cells[0]), cells[1]
+    facts = parse_file(path, data, language)
     resolved = resolve_imports(paths, path, facts.language, facts.imports)
     linked = link_imports(paths, path, facts.language, facts.imports)
     return build_file_delta(
@@ -215,9 +225,10 @@ def build_delta_of_path(
         facts,
         resolved,
         linked,
-        size=len(read),
-        stamp=_settled(before, after) if len(read) == after.st_size else 0,
+        size=after.st_size if is_cut else len(read),
+        stamp=_settled(before, after) if is_cut or len(read) == after.st_size else 0,
         embedder=embedder,
+        status="cut" if is_cut else "indexed",
     )
 
 
@@ -243,9 +254,11 @@ def printable_path(path: str) -> str:
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def _maker(embedder: str) -> str:
-    """Return the producer of the records: this release, with this model."""
-    return f"{PRODUCER} {load_embedder(embedder).name}" if embedder else PRODUCER
+def _maker(embedder: str, rules: FolderRules) -> str:
+    """Return the producer of the records: this release, with this model, by what the repository's files say of others."""
+    words = repr((sorted(rules.vendored), rules.attributes))
+    said = f" {digest_of(words.encode('utf-8', 'backslashreplace'))}" if rules != NO_RULES else ""
+    return f"{PRODUCER} {load_embedder(embedder).name}{said}" if embedder else f"{PRODUCER}{said}"
 
 
 def _shape(names: Sequence[str], roots: Mapping[str, str]) -> str:
@@ -285,10 +298,13 @@ def _is_same(old: SourceState, new: SourceState) -> bool:
 def _account(report: IndexReport, state: SourceState, *, is_read: bool) -> None:
     report.read += is_read
     report.unchanged += not is_read
-    if state.status != "indexed":
+    if state.status not in ("indexed", "cut"):
         report.skipped[state.status] += 1
         report.named.append((state.source.removeprefix("file:"), state.status))
         return
+    if state.status == "cut":
+        report.skipped["cut"] += 1
+        report.named.append((state.source.removeprefix("file:"), "cut"))
     report.languages[read_language(state) or "text"] += 1
     if is_read:
         note = read_index_note(state)
@@ -301,12 +317,19 @@ _Work: TypeAlias = Callable[[list[_Job]], list[Delta | None]]
 
 
 def _read_all(
-    root: Path, todo: Sequence[_Job], paths: PathIndex, jobs: int, embedder: str, work: _Work | None = None
+    root: Path,
+    todo: Sequence[_Job],
+    paths: PathIndex,
+    jobs: int,
+    embedder: str,
+    work: _Work | None = None,
+    *,
+    rules: FolderRules = NO_RULES,
 ) -> Iterator[tuple[_Job, Delta | None]]:
     """Yield each file with its Delta, in order. A process that a file killed is replaced, and that file read as plain text."""
     is_small = len(todo) < PARALLEL_FILES_MIN or sum(size for _, size, _ in todo) < PARALLEL_BYTES_MIN
     workers = 1 if is_small else jobs or os.cpu_count() or 1
-    batches, given = list(_batches(todo)), (root, paths, embedder)
+    batches, given = list(_batches(todo)), (root, paths, embedder, rules)
     read = work or _read_batch
     at = 0
     while at < len(batches):
@@ -321,15 +344,16 @@ def _read_all(
             at += 1
 
 
-def _read_apart(read: _Work, batch: list[_Job], given: tuple[Path, PathIndex, str]) -> list[Delta | None]:
+def _read_apart(read: _Work, batch: list[_Job], given: tuple[Path, PathIndex, str, FolderRules]) -> list[Delta | None]:
     """Read a batch in processes of its own: halves of halves, until the file that kills stands alone."""
     try:
         return run_in_process(read, batch, initializer=_start_reader, initializer_args=given)
     except BrokenProcessPool:
         if half := len(batch) // 2:
             return [*_read_apart(read, batch[:half], given), *_read_apart(read, batch[half:], given)]
-        root, paths, embedder = given
-        return [build_delta_of_path(root, batch[0][0], paths, load_embedder(embedder) if embedder else None, is_plain=True)]
+        root, paths, embedder, rules = given
+        model = load_embedder(embedder) if embedder else None
+        return [build_delta_of_path(root, batch[0][0], paths, model, is_plain=True, rules=rules)]
 
 
 def _batches(todo: Sequence[_Job]) -> Iterator[list[_Job]]:
@@ -352,16 +376,18 @@ class _Reading:
     root: Path | None = None
     paths: PathIndex | None = None
     embedder: Embedder | None = None
+    rules: FolderRules = NO_RULES
 
 
 _reading = _Reading()
 
 
-def _start_reader(root: Path, paths: PathIndex, embedder: str) -> None:
-    _reading.root, _reading.paths, _reading.embedder = root, paths, load_embedder(embedder) if embedder else None
+def _start_reader(root: Path, paths: PathIndex, embedder: str, rules: FolderRules) -> None:
+    _reading.root, _reading.paths, _reading.rules = root, paths, rules
+    _reading.embedder = load_embedder(embedder) if embedder else None
 
 
 def _read_batch(batch: list[_Job]) -> list[Delta | None]:
     assert _reading.root is not None
     assert _reading.paths is not None
-    return [build_delta_of_path(_reading.root, job[0], _reading.paths, _reading.embedder) for job in batch]
+    return [build_delta_of_path(_reading.root, job[0], _reading.paths, _reading.embedder, rules=_reading.rules) for job in batch]

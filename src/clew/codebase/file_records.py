@@ -21,8 +21,9 @@ from clew.records import Blob, Delta, Layer, Record, RecordText, Resolution, Sou
 from clew.store.originals import digest_of
 from clew.text.embed import Embedder
 from clew.text.postings import NO_SCOPE, NameUse, Place, ScopedUse, SearchDocument, make_literal_name, pack_postings
+from clew.text.words import extract_words
 
-PRODUCER = "codebase/4"  # name and version of this producer in its Deltas; a new version has every file read again
+PRODUCER = "codebase/5"  # name and version of this producer in its Deltas; a new version has every file read again
 SIGNATURE_BYTES_MAX = 400  # a longer header is data, not a signature, and is not stored as one
 IMPORT_LINES_MAX = 80  # shown of a file's imports; guess: more is a list of names, not what a reader looks for
 
@@ -78,6 +79,7 @@ def build_file_delta(
     size: int,
     stamp: int,
     embedder: Embedder | None = None,
+    status: str = "indexed",
 ) -> Delta:
     """Build the Delta that replaces a file's records, postings and state with what was parsed from it.
 
@@ -86,6 +88,7 @@ def build_file_delta(
     resolved  (path, confidence) of the files that it imports.
     linked    where the names that it imports stand.
     embedder  gives each record a vector as well, when there is a model.
+    status    of the file in the report: "cut" where only its beginning was read.
     stamp     of the file's status when it was read, 0 when it changed meanwhile: it is then read again next time.
     """
     digest = digest_of(data)
@@ -137,7 +140,7 @@ def build_file_delta(
         records=tuple(records),
         blobs=(Blob(digest, data),),
         segment=pack_postings(documents, resolved, embedder, scopes.links),
-        state=SourceState(file_source_name(path), digest, size, stamp, "indexed", _encode(facts.language, note)),
+        state=SourceState(file_source_name(path), digest, size, stamp, status, _encode(facts.language, note)),
     )
 
 
@@ -242,6 +245,8 @@ def _document(
     name = symbol.name if symbol.name == symbol.qualname else f"{symbol.name} {symbol.qualname}"
     defines = (symbol.name, symbol.qualname, record.subject)
     body = b"\n".join(data[start:end] for start, end in (facts.gaps if is_file else _own(symbol, children)))
+    if not is_file and symbol.start < symbol.signature_start:
+        body = _above(data[symbol.start : symbol.signature_start], symbol.docstring) + body
     if is_file:
         stem = PurePosixPath(record.path).name.split(".")[0]
         dotted = ".".join(PurePosixPath(record.path).with_suffix("").parts)
@@ -264,6 +269,14 @@ def _document(
         lines=span.end_line - span.start_line + 1,
         places=places,
     )
+
+
+def _above(lead: bytes, docstring: str) -> bytes:
+    """The lines above a header that hold words which its docs do not: decorators, annotations, attributes, marks for tools."""
+    if not docstring:
+        return lead
+    known = set(extract_words(docstring))
+    return b"".join(line for line in lead.splitlines(keepends=True) if not known.issuperset(extract_words(line.decode("utf-8", "replace"))))
 
 
 def _own(symbol: Symbol, children: Sequence[Symbol]) -> list[tuple[int, int]]:

@@ -37,6 +37,7 @@ from clew.codebase.facts import (
 )
 from clew.codebase.languages import LANGUAGES, detect_language, load_grammar
 from clew.codebase.languages.description import Definition, Language, SourceFile, build_definition, normalize_bases, read_declared_types
+from clew.codebase.parts import EMBEDDING, find_parts
 from clew.codebase.sections import BLOCK_LINES_MAX, count_code_words, find_sections, split_into_blocks
 
 HEAD_BYTES = 8_192  # of a file, enough to classify it: one page of a disk, some 200 lines
@@ -101,12 +102,33 @@ def parse_file(path: str, data: bytes, language: str | None = None) -> FileFacts
     """
     name = language or detect_language(path, data[:HEAD_BYTES]) or "text"
     known = LANGUAGES.get(name)
+    if known is None and name in EMBEDDING:
+        return _facts_of_parts(path, name, data)
     if known is None:
         reading = _Reading(find_sections(name, data))
         return _facts(path, name, data, reading, None)
-    tree = _tree(known, _without_broken_characters(data))
+    readable = _without_broken_characters(data)
+    tree = _tree(known, known.clean(readable) if known.clean else readable)
     reading = _read(known, SourceFile(data, known), tree) if tree is not None else _Reading([], is_whole=False)
     return _facts(path, name, data, reading, known if tree is not None else None)
+
+
+def _facts_of_parts(path: str, name: str, data: bytes) -> FileFacts:
+    """Return the facts of a file that holds several languages: its scripts by their grammar, each other part as a section."""
+    parts = find_parts(name, data)
+    scripts = [part for part in parts if part.language]
+    language = LANGUAGES[next((part.language for part in scripts if part.language != "javascript"), "javascript")]
+    blank = bytearray(byte if byte in b"\r\n" else 32 for byte in data)
+    for part in scripts:
+        blank[part.start : part.end] = data[part.start : part.end]
+    readable = _without_broken_characters(bytes(blank))
+    tree = _tree(language, readable) if scripts else None
+    reading = _read(language, SourceFile(bytes(blank), language), tree) if tree is not None else _Reading([], is_whole=not scripts)
+    for part in parts:
+        if not part.language:
+            reading.definitions.append(Definition("section", part.name, part.outer_start, part.outer_end, part.outer_start, part.start))
+    reading.masked = reading.masked or bytes(blank)
+    return _facts(path, name, data, reading, language if tree is not None else None)
 
 
 def _without_broken_characters(data: bytes) -> bytes:
@@ -191,8 +213,10 @@ def _spans_of(nodes: Iterable[Node]) -> list[ByteSpan]:
 def _read(language: Language, source: SourceFile, tree: Tree) -> _Reading:
     """Run a language's query over a tree and collect what it captures."""
     root = tree.root_node
-    captures = QueryCursor(load_grammar(language.name)[1]).captures(root)
-    definitions = _definitions(language, source, captures)
+    query = load_grammar(language.name)[1]
+    captures = QueryCursor(query).captures(root)
+    named = _named(source, QueryCursor(query).matches(root)) if language.is_named_by_query else {}
+    definitions = _definitions(language, source, captures, named)
     _wrap(language, definitions, captures.get("wrap", ()))
     reading = _Reading(definitions, _spans_of(captures.get("call", ())), _spans_of(captures.get("local", ())), is_whole=not root.has_error)
     comments = _spans_of(captures.get("comment", ()))
@@ -218,12 +242,37 @@ def _read(language: Language, source: SourceFile, tree: Tree) -> _Reading:
     return reading
 
 
-def _definitions(language: Language, source: SourceFile, captures: Mapping[str, Sequence[Node]]) -> list[Definition]:
+def _named(source: SourceFile, matches: Iterable[tuple[int, Mapping[str, Sequence[Node]]]]) -> dict[tuple[ByteSpan, str], Definition]:
+    """Return, by place and kind, the definitions whose name and body the query captures beside them; the first of a node counts."""
+    found: dict[tuple[ByteSpan, str], Definition] = {}
+    for _, captured in matches:
+        names = captured.get("name")
+        for kind in _DEFINITIONS if names else ():
+            for node in captured.get(kind, ()):
+                said = ".".join(source.node_text(name).strip("\"'` ") for name in names or ()).replace("::", ".").replace(":", ".")
+                qualifier, _, name = ("", "", said) if kind == "test" else said.rpartition(".")
+                body = next(iter(captured.get("body", ())), None)
+                for made in build_definition(source, node, kind, name=name, qualifier=qualifier, body=body):
+                    made.end = max(made.end, body.end_byte) if body is not None else made.end
+                    made.kind = "method" if qualifier and kind == "function" else kind
+                    found.setdefault(((node.start_byte, node.end_byte), kind), made)
+    return found
+
+
+def _definitions(
+    language: Language,
+    source: SourceFile,
+    captures: Mapping[str, Sequence[Node]],
+    named: Mapping[tuple[ByteSpan, str], Definition],
+) -> list[Definition]:
     """Return the definitions that were captured, each once, with their bases."""
     found: dict[tuple[int, int, str, str], Definition] = {}
     nameless: list[Definition] = []  # no definition takes over what they inherit
     for kind in _DEFINITIONS:
         for node in captures.get(kind, ()):
+            if (known := named.get(((node.start_byte, node.end_byte), kind))) is not None:
+                found.setdefault((known.start, known.end, known.kind, known.name), known)
+                continue
             made = tuple(language.definition_readers.get(node.type, build_definition)(source, node, kind))
             for each in made or (Definition(kind, "", node.start_byte, node.end_byte, 0, 0),):
                 if each.name and each.end > each.start:

@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -28,17 +29,18 @@ from clew.codebase import compute_stamp
 from clew.codebase.languages import LANGUAGES, detect_language
 from clew.codebase.parse import SOURCE_BYTES_MAX
 from clew.codebase.private_paths import is_credential_path, is_hidden_path
+from clew.codebase.unlisted import run_git
 from clew.errors import NotReadable
 
 # Logs, tables and dumps: what is not code is cut in blocks by lines, and thousands of blocks would drown the rest. Guess.
 TEXT_BYTES_MAX = 500_000
+NOTEBOOK_BYTES_MAX = 20_000_000  # most of it pictures, which are left out; guess
 
-GIT_TIMEOUT_S = 60.0  # listing 100,000 files takes about half a second; more means that git waits for something
 WALK_FOLDERS_MAX = 200_000  # a walk without git that meets more is in the wrong place, such as a home folder; guess
 
 
 class FileCategory(StrEnum):
-    """Category of a file: TEXT is read in full, all others (binary, generated, minified, vendored, huge) are indexed by name only."""
+    """Category of a file: TEXT is read in full, MINIFIED and HUGE in part, all others (binary, generated, vendored) by name only."""
 
     TEXT = "text"
     BINARY = "binary"
@@ -82,7 +84,7 @@ class ScanResult:
 def scan_files(root: Path) -> ScanResult:
     """Return the files below a folder that version control does not ignore.
 
-    Raises  NotReadable if `root` is not a folder, or cannot be entered.
+    Raises  NotReadable if `root` is not a folder, cannot be entered, or is a bare repository.
     Cost    100,000 files in about a second; one file status each, no file is opened but `.gitignore`.
     """
     try:
@@ -91,6 +93,8 @@ def scan_files(root: Path) -> ScanResult:
         raise NotReadable(str(root), error.strerror or "not found", "name the folder of a repository") from error
     if not stat.S_ISDIR(mode):
         raise NotReadable(str(root), "expected a folder, found a file", "name the folder of a repository")
+    if not (root / ".git").exists() and all((root / name).exists() for name in ("HEAD", "objects", "refs", "config")):
+        raise NotReadable(str(root), "is a bare repository: it holds history, and no files", "clone it, and name the clone")
     problems: list[str] = []
     skipped: Counter[SkipReason] = Counter()
     names = _git_names(root, skipped, problems)
@@ -101,22 +105,13 @@ def scan_files(root: Path) -> ScanResult:
     )
 
 
-def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    """Run git so that nothing in the repository's configuration can start a program, take a lock or ask a question."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-    environment |= {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
-    safe = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "core.untrackedCache=false", "--no-pager")
-    command = ("git", *safe, "-C", os.fspath(root), *arguments)
-    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, env=environment, timeout=GIT_TIMEOUT_S, check=False)
-
-
 def _git_names(root: Path, skipped: Counter[SkipReason], problems: list[str]) -> list[bytes] | None:
     """Return what git lists below a folder, less what is hidden and not tracked.
 
     None if git cannot say: no work tree, no git, no permission, no answer.
     """
     try:
-        listed = _git(root, "ls-files", "-z", "-t", "--cached", "--others", "--exclude-standard", "--deduplicate")
+        listed = run_git(root, "ls-files", "-z", "-t", "--cached", "--others", "--exclude-standard", "--deduplicate")
     except FileNotFoundError:
         problems.append("git is not installed: .gitignore files were read, but not git's own exclude lists")
         return None
@@ -139,7 +134,7 @@ def _git_names(root: Path, skipped: Counter[SkipReason], problems: list[str]) ->
 def _is_ignored_by_outer(root: Path) -> bool:
     """Say whether a folder lies, ignored, in another repository: then that one's rules do not apply to its files."""
     try:
-        return _git(root, "check-ignore", "-q", ".").returncode == 0
+        return run_git(root, "check-ignore", "-q", ".").returncode == 0
     except (OSError, subprocess.TimeoutExpired):  # nothing was listed, and nothing can be: the empty list stands
         return False
 
@@ -288,46 +283,149 @@ LINE_BYTES_MAX = 5_000  # one such line in a head is data, or a bundle behind a 
 _MINIFIED = frozenset(("javascript", "typescript", "tsx", "css", "json"))  # elsewhere a long line is a table written by hand
 
 
-def classify_file(path: str, size: int, head: bytes) -> FileCategory:
-    """Return the category of a file: TEXT when it is worth reading in full, otherwise why it is indexed by name only.
+@dataclass(frozen=True)
+class FolderRules:
+    """What files of a repository say of others: folders of others' code, and the attributes that git and its hosts read.
 
-    path  relative to the repository, with "/".
-    size  bytes of the whole file.
-    head  its first HEAD_BYTES, or all if it is shorter; b"" if it was not opened, then the name alone decides.
+    vendored    folders, each with "/" at its end, that hold the mark of a program which fetches others' code.
+    attributes  (folder, patterns, which attribute, whether it is set) of each line of each `.gitattributes`, in order.
+    """
+
+    vendored: frozenset[str] = frozenset()
+    attributes: tuple[tuple[str, str, str, bool], ...] = ()
+
+    @cached_property
+    def _specs(self) -> list[tuple[str, GitIgnoreSpec, str, bool]]:
+        return [(folder, GitIgnoreSpec.from_lines([pattern]), name, is_set) for folder, pattern, name, is_set in self.attributes]
+
+    def is_vendored(self, path: str) -> bool | None:
+        """Whether a file is others' code; None where nothing says so."""
+        said = self._attribute(path, "linguist-vendored")
+        if said is None and self.vendored:
+            lower, at = path.lower(), path.find("/")
+            while at >= 0:
+                if lower[: at + 1] in self.vendored:
+                    return True
+                at = path.find("/", at + 1)
+        return said
+
+    def is_generated(self, path: str) -> bool | None:
+        """Whether a file is said to be generated; None where nothing says so."""
+        return self._attribute(path, "linguist-generated")
+
+    def _attribute(self, path: str, name: str) -> bool | None:
+        found = None
+        for folder, spec, attribute, is_set in self._specs if self.attributes else ():
+            if attribute == name and path.startswith(folder) and spec.match_file(path[len(folder) :]):
+                found = is_set
+        return found
+
+
+NO_RULES = FolderRules()
+ATTRIBUTES_BYTES_MAX = 200_000  # of one `.gitattributes`; guess
+
+
+def read_folder_rules(root: Path, names: Iterable[str]) -> FolderRules:
+    """Return the rules that a repository's own files give, from the names of all its files and its `.gitattributes`."""
+    vendored: set[str] = set()
+    attributes: list[tuple[str, str, str, bool]] = []
+    for name in names:
+        if name.endswith(".gitattributes") and name.rpartition("/")[2] == ".gitattributes":
+            attributes.extend(_attribute_lines(root, name))
+        lower = name.lower()
+        if any(hint in lower for hint in _VENDOR_HINTS) and (found := _VENDOR_MARK.search(lower)):
+            vendored.add(lower[: found.end("folder")] + "/")
+    return FolderRules(frozenset(vendored), tuple(attributes))
+
+
+def _attribute_lines(root: Path, name: str) -> Iterator[tuple[str, str, str, bool]]:
+    try:
+        with (root / name).open("rb") as stream:
+            text = stream.read(ATTRIBUTES_BYTES_MAX).decode("utf-8", "replace")
+    except OSError:  # the file itself is reported as unreadable when its turn comes
+        return
+    for line in text.splitlines():
+        pattern, *words = line.split() or [""]
+        for word in words if not pattern.startswith("#") else ():
+            attribute, _, value = word.lstrip("-!").partition("=")
+            if attribute in ("linguist-generated", "linguist-vendored"):
+                yield name[: -len(".gitattributes")], pattern, attribute, not word.startswith(("-", "!")) and value.lower() != "false"
+
+
+def _vendor_mark(mark: str) -> str:
+    folder, rest = (re.escape(part).replace(r"\*", "[^/]+") for part in mark.split("!"))
+    return f"{folder}(?={rest}{'' if mark.endswith('/') else '(?:/|$)'})"
+
+
+_VENDOR_MARK = re.compile(f"(?:^|/)(?P<folder>{'|'.join(_vendor_mark(mark) for mark in _NAMES['vendor_marks'])})")
+
+
+_VENDOR_HINTS = tuple(dict.fromkeys(max((part for part in re.split(r"[*/!]", mark) if part), key=len) for mark in _NAMES["vendor_marks"]))
+
+
+def classify_file(path: str, size: int, head: bytes, rules: FolderRules = NO_RULES) -> FileCategory:
+    """Return the category of a file: TEXT when it is read in full; HUGE and MINIFIED files are read in part, all others by name only.
+
+    path   relative to the repository, with "/".
+    size   bytes of the whole file.
+    head   its first HEAD_BYTES, or all if it is shorter; b"" if it was not opened, then the name alone decides.
+    rules  what the repository's own files say of it.
     """
     *folders, name = path.lower().split("/")
     language = detect_language(path, head)
     ending = name.rpartition(".")[2] if "." in name else ""
-    if _is_vendored(folders, name):
+    if rules.is_vendored(path):
         return FileCategory.VENDORED
-    if (ending in _NAMES["binary_suffixes"] and ending != name) or b"\0" in head:
+    if (ending in _NAMES["binary_suffixes"] and ending != name) or _is_binary(head, language):
         return FileCategory.BINARY
-    if _is_generated(folders, name, ending, head):
+    said = rules.is_generated(path)
+    if said or (said is None and _is_generated(folders, name, ending, head)):
         return FileCategory.GENERATED
     if name.endswith(_NAMES["minified_endings"]):
         return FileCategory.MINIFIED
-    if size > (SOURCE_BYTES_MAX if language in LANGUAGES else TEXT_BYTES_MAX):
+    if size > (SOURCE_BYTES_MAX if language in LANGUAGES else NOTEBOOK_BYTES_MAX if language == "notebook" else TEXT_BYTES_MAX):
         return FileCategory.HUGE
     return FileCategory.MINIFIED if language in _MINIFIED and _has_long_lines(head) else FileCategory.TEXT
 
 
-def _is_vendored(folders: list[str], name: str) -> bool:
-    for depth, folder in enumerate(folders):
-        if folder in _NAMES["vendored_anywhere"]:
-            return True
-        if folder not in _NAMES["vendored_at_top"]:
-            continue
-        inside = folders[depth + 1] if depth + 1 < len(folders) else name
-        is_at_top = depth == 0 and not (folder == "vendor" and name.endswith((".py", ".pyi")))
-        if is_at_top or (depth and folders[depth - 1] in _NAMES["asset_folders"]) or inside in _NAMES["vendor_inside"]:
-            return True
-    return False
+def _is_binary(head: bytes, language: str | None) -> bool:
+    """Whether the first bytes hold zeros as no text does: not of UTF-16, and of source code not a few in its strings."""
+    zeros = head.count(0)
+    if not zeros or is_wide(head):
+        return False
+    return not (language in LANGUAGES and zeros * ZERO_SHARE_MAX < len(head))
+
+
+def is_wide(head: bytes) -> bool:
+    """Return whether bytes begin as UTF-16 or UTF-32 text does: with a mark of their order, or with letters each with a zero."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")):
+        return True
+    pairs = len(head) // 2
+    odd, even = head[1 : 2 * pairs : 2].count(0), head[0 : 2 * pairs : 2].count(0)
+    return pairs > 8 and max(odd, even) > 0.7 * pairs and min(odd, even) < 0.05 * pairs
+
+
+def decode_wide(data: bytes) -> bytes:
+    """Return UTF-16 or UTF-32 text as UTF-8, and everything else unchanged; what cannot be decoded is replaced."""
+    if not is_wide(data[:8_192]):
+        return data
+    if data.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
+        encoding = "utf-32"
+    elif data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        encoding = "utf-16"
+    else:
+        encoding = "utf-16-le" if data[1:8_192:2].count(0) > data[0:8_192:2].count(0) else "utf-16-be"
+    return data.decode(encoding, "replace").encode()
+
+
+ZERO_SHARE_MAX = 200  # one byte in so many of source code may be 0: a string that holds one; guess
 
 
 def _is_generated(folders: list[str], name: str, ending: str, head: bytes) -> bool:
     if name in _NAMES["lock_files"] or name.endswith(_NAMES["generated_endings"]):
         return True
-    if folders and folders[0] in _NAMES["built_folders"] and ending in _NAMES["built_suffixes"]:
+    is_built = bool(folders) and folders[0] in _NAMES["built_folders"] and ending in _NAMES["built_suffixes"]
+    if is_built and any(mark.encode() in head for mark in _NAMES["built_marks"]):
         return True
     return any(_MARKER.search(line) for line in _top_comments(head))
 

@@ -34,7 +34,7 @@ def find_sections(language: str, data: bytes) -> list[Definition]:
     if known.keyed:
         return list(_keyed(data, re.compile(known.keyed.encode())))
     cuts = _markdown(data) if language == "markdown" else _rst(data) if language == "rst" else _headings(known.heading_pattern, data)
-    return _spans("config" if known.config else "section", list(cuts), data)
+    return _spans("config" if known.config else "type" if known.code else "section", list(cuts), data)
 
 
 def count_code_words(text: str) -> Counter[str]:
@@ -193,11 +193,12 @@ def _rst(data: bytes) -> Iterator[Heading]:
 
 
 def _headings(pattern: re.Pattern[bytes], data: bytes) -> Iterator[Heading]:
-    """Cut at every match; the first group that matched is the title, none only ends a section."""
+    """Cut at every match; the first group that matched is the title, none only ends a section; what is indented lies within."""
     for found in pattern.finditer(data):
         end = data.find(b"\n", found.end())
         title = next((group for group in found.groups() if group), b"")
-        yield found.start(), len(data) if end < 0 else end + 1, 1, _title(title) if title else ""
+        indent = len(found[0]) - len(found[0].lstrip(b" \t"))
+        yield found.start(), len(data) if end < 0 else end + 1, 1 + indent, _title(title) if title else ""
 
 
 def _keyed(data: bytes, key: re.Pattern[bytes]) -> Iterator[Definition]:

@@ -29,6 +29,7 @@ from clew.records import (
 from clew.store.ports import Snapshot
 from clew.task.prompts import split_typed_parts
 
+LINES_AROUND = (40, 20, 10, 5, 2, 1, 0)  # before and behind a quoted line, the most that fits
 LINE_CHARS_MAX = 240  # of a one-line form in a conversation
 # Blank lines below shown code are shown with it: a new function or field is written there. In a quarter of the dev rows the
 # fix begins on such a line (bench/LOG.md), and each costs one character.
@@ -111,6 +112,36 @@ def build_options(
     return [
         tuple(option(draft, is_said=bool(showing.record.session)) for draft in row) for showing, row in zip(showings, drafts, strict=True)
     ]
+
+
+def make_line_option(
+    record: Record, line: int, originals: OriginalCache, measure: Callable[[str], float], tokens_max: float
+) -> Option | None:
+    """Return the lines around `line` of a record's text, as many as `tokens_max` allows, or its name; None where neither fits."""
+    whole = record.full_text
+    drafts: list[_Draft] = []
+    if line and whole.blob and whole.start_line <= line <= whole.end_line:
+        originals.read((whole,))
+        lines = originals.bytes_of(whole).decode("utf-8", "replace").split("\n")
+        at = line - whole.start_line
+        for reach in LINES_AROUND:
+            first, last = max(at - reach, 0), min(at + reach, len(lines) - 1)
+            head = clew_span(f"--- {whole.start_line + first}-{whole.start_line + last} of {whole.start_line}-{whole.end_line} ")
+            body = "\n".join(lines[first : last + 1])
+            text = (
+                head,
+                outside_span(_printable(record.name)),
+                clew_span(f" [{make_handle(record.id)}]\n"),
+                outside_span(body),
+                clew_span("\n"),
+            )
+            drafts.append((Resolution.FOLDED, text, whole.start_line + first, whole.start_line + last, False))
+    named = _code(record, record.texts[0], originals)
+    for resolution, spans, start, end, is_whole in (*drafts, *((named,) if named else ())):
+        text = join_text(spans)
+        if (tokens := measure(text)) <= tokens_max:
+            return Option(resolution, text, tokens, start, end, is_whole, spans)
+    return None
 
 
 def heading_text(group: str) -> str:

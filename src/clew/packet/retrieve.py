@@ -5,14 +5,14 @@ Pure over a Snapshot. Code and sessions share one ranking and one budget.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import ceil
 
 from clew.packet.assemble import Candidate, Option, Selection, assemble, discount_by_group
-from clew.packet.options import DisplayLimit, OriginalCache, build_options, group_name, heading_spans, heading_text
+from clew.packet.options import DisplayLimit, OriginalCache, build_options, group_name, heading_spans, heading_text, make_line_option
 from clew.ranking.deadline import Deadline
 from clew.ranking.question import Question
-from clew.ranking.rank import CANDIDATES_MAX, CANDIDATES_MIN, add_file_documents, find_reasons, rank
+from clew.ranking.rank import CANDIDATES_MAX, CANDIDATES_MIN, UnlistedReason, add_file_documents, find_reasons, find_remarks, rank
 from clew.ranking.weights import DEFAULT, Weights
 from clew.records import (
     FIRST_FENCE,
@@ -24,11 +24,13 @@ from clew.records import (
     Record,
     Resolution,
     Spans,
+    clew_span,
     join_text,
     make_handle,
     merge_spans,
     render_fenced,
 )
+from clew.records.wording import remark_spans
 from clew.store.ports import Snapshot
 from clew.text.embed import Embedder
 from clew.text.tokens import TokenCounter
@@ -39,6 +41,9 @@ TEXTS_MIN, TEXTS_MAX = 24, 600
 # The weights tell one candidate from all others; utilities are flatter, since a packet needs all that a change touches and not the
 # likeliest place alone. 257 dev rows, FILE/FUNCTION/WHOLE/LINE: power 1 92/72/55/49, .7 92/75/58/51, .5 93/78/59/51 (bench/LOG.md).
 SHARPNESS = 0.6
+LEADS_SHARE = 0.5  # of the room: what all quoted places together may take, the first one aside; guess
+LEAD_SHARE = 0.6  # of the room left: what a quoted place may take, so that what it leads to is shown as well; guess
+REMARKS_SHARE_MAX = 0.25  # of the budget: longer remarks stand beside the text only; guess
 PRICE_SHARE_MIN = 0.00005  # stop at this share of the first step's utility per token; at ten times as much LINE falls by 2 points
 
 
@@ -52,6 +57,7 @@ def retrieve(
     embedder: Embedder | None = None,
     weights: Weights = DEFAULT,
     with_sessions: bool = True,
+    unlisted_reason: UnlistedReason | None = None,
 ) -> Packet:
     """Return the packet for a question within `budget_tokens`.
 
@@ -59,6 +65,7 @@ def retrieve(
     deadline  stages that would overrun it are skipped and named in the packet.
     embedder  a local model; without one (None) the packet names the vector channel as skipped.
     with_sessions  False for the code alone.
+    unlisted_reason  says why a path on disk is not indexed; None where there is no disk.
     Returns   an empty packet when no record was found.
     """
     deadline = deadline or Deadline()
@@ -85,29 +92,91 @@ def retrieve(
         Candidate(record.id, utility[at], group_name(record), options)
         for at, (record, options) in enumerate(zip(rows, build_options(showings, originals, counter.count_unrounded_many), strict=True))
     ]
-    chosen, selection = fill_budget(candidates, budget_tokens=budget_tokens, counter=counter, spent=counter.count_unrounded(FIRST_FENCE))
-    reasons = find_reasons(snapshot, ranked, [known[at][0] for at in sorted(selection.picks)], records, question)
-    entries = tuple(make_entry(rows[at], option, known[at][1], reasons[known[at][0]]) for at, option in sorted(chosen.items()))
-    spans = render([(rows[at], option) for at, option in sorted(chosen.items())])
+    remarks, share = find_remarks(snapshot, ranked, question, unlisted_reason, [record.name for record in rows])
+    said = merge_spans(span for remark in remarks for span in (*remark_spans(remark), clew_span("\n")))
+    spent = counter.count_unrounded(FIRST_FENCE) + counter.count_unrounded(join_text(said))
+    if spent > REMARKS_SHARE_MAX * budget_tokens:
+        said, spent = (), counter.count_unrounded(FIRST_FENCE)
+    fixed = _fixed(rows, [doc for doc, _ in known], ranked.leads, candidates, originals, counter, budget_tokens - spent)
+    chosen, selection = fill_budget(candidates, budget_tokens=budget_tokens, counter=counter, spent=spent, fixed=fixed)
+    reasons = find_reasons(snapshot, ranked, [known[at][0] for at in sorted(chosen)], records, question)
+    entries = tuple(make_entry(rows[at], option, share * known[at][1], reasons[known[at][0]]) for at, option in sorted(chosen.items()))
+    spans = merge_spans((*said, *render([(rows[at], option) for at, option in sorted(chosen.items())])))
     tokens, fence_tokens = count_tokens(spans, counter)
     skipped = tuple(dict.fromkeys([*deadline.skipped, *(() if embedder else ("vector: no embedder is chosen",))]))
     return Packet(
-        question.text, entries, spans, tokens, budget_tokens, counter.name, selection.shadow_price, selection.gap, skipped, fence_tokens
+        question.text,
+        entries,
+        spans,
+        tokens,
+        budget_tokens,
+        counter.name,
+        selection.shadow_price,
+        selection.gap,
+        skipped,
+        fence_tokens,
+        remarks,
     )
 
 
+def _fixed(
+    rows: Sequence[Record],
+    docs: Sequence[int],
+    leads: Sequence[tuple[int, int]],
+    candidates: Sequence[Candidate],
+    originals: OriginalCache,
+    counter: TokenCounter,
+    room: float,
+) -> dict[int, Option]:
+    """Return how what the question quotes is shown: whole where that takes at most LEAD_SHARE of the room left, else the lines around."""
+    fixed: dict[int, Option] = {}
+    number = {doc: at for at, doc in enumerate(docs)}
+    floor = (1.0 - LEADS_SHARE) * room  # what is kept for everything else once the first place is shown
+    headed: set[str] = set()
+    for doc, line in leads:
+        if (at := number.get(doc)) is None or at in fixed:
+            continue
+        group = group_name(rows[at])
+        heading = 0.0 if group in headed else counter.count_unrounded(heading_text(group))
+        allowed = (min(LEAD_SHARE * room, room - floor) if fixed else LEAD_SHARE * room) - heading
+        if allowed <= 0:
+            break
+        fitting = [
+            option
+            for option in candidates[at].options
+            if option.tokens <= allowed
+            and (option.start <= line <= option.end and option.resolution >= Resolution.FOLDED if line else True)
+        ]
+        option = fitting[-1] if fitting else make_line_option(rows[at], line, originals, counter.count_unrounded, allowed)
+        if option is None or option.tokens + heading > room:
+            continue
+        fixed[at], room = option, room - option.tokens - heading
+        headed.add(group)
+    return fixed
+
+
 def fill_budget(
-    candidates: Sequence[Candidate], *, budget_tokens: int, counter: TokenCounter, spent: float = 0.0
+    candidates: Sequence[Candidate],
+    *,
+    budget_tokens: int,
+    counter: TokenCounter,
+    spent: float = 0.0,
+    fixed: Mapping[int, Option] | None = None,
 ) -> tuple[dict[int, Option], Selection]:
     """Assemble, leave out what is contained in another candidate that is shown whole, and keep within the budget to the token.
 
     spent    tokens that the window already holds (a hand-off in front, the first fence).
-    Returns  candidate number → the option shown, and the Selection.
+    fixed    candidate number → how it is shown in any case; what would show the same lines again is left out.
+    Returns  candidate number → the option shown, and the Selection of those that are not fixed.
     """
-    covered: set[int] = set()
+    fixed = fixed or {}
+    spent += sum(option.tokens for option in fixed.values())
+    spent += sum(counter.count_unrounded(heading_text(group)) for group in {candidates[at].group for at in fixed})
+    covered: set[int] = set(fixed) | _around(fixed, candidates)
     numbers: list[int] = []
     selection = Selection()
-    first = max((step for c in candidates[:1] for step in [_first_price(c)]), default=0.0)
+    free = [c for at, c in enumerate(candidates) if at not in fixed]
+    first = max((step for c in free[:1] for step in [_first_price(c)]), default=0.0)
     for _ in range(3):
         numbers = [at for at in range(len(candidates)) if at not in covered]
         selection = assemble(
@@ -116,15 +185,16 @@ def fill_budget(
             heading=lambda group: counter.count_unrounded(heading_text(group)),
             price_min=first * PRICE_SHARE_MIN,
         )
-        inside = _covered({numbers[at]: candidates[numbers[at]].options[option] for at, option in selection.picks.items()}, candidates)
+        shown = {numbers[at]: candidates[numbers[at]].options[option] for at, option in selection.picks.items()}
+        inside = _covered({**shown, **fixed}, candidates) - fixed.keys()
         if not inside:
             break
         covered |= inside
     chosen = {numbers[at]: candidates[numbers[at]].options[option] for at, option in selection.picks.items()}
-    for at in _covered(chosen, candidates):
+    for at in _covered({**chosen, **fixed}, candidates) - fixed.keys():
         del chosen[at]
     selection.picks = {at: candidates[at].options.index(option) for at, option in chosen.items()}
-    return chosen, selection
+    return {**chosen, **fixed}, selection
 
 
 def make_entry(record: Record, option: Option, weight: float, why: Sequence[MatchReason]) -> PacketEntry:
@@ -171,6 +241,20 @@ def count_tokens(spans: Spans, counter: TokenCounter) -> tuple[int, int]:
 
 def _first_price(candidate: Candidate) -> float:
     return max((candidate.weight / max(option.tokens, 1.0) for option in candidate.options), default=0.0)
+
+
+def _around(fixed: Mapping[int, Option], candidates: Sequence[Candidate]) -> set[int]:
+    """Candidates of the same file whose text would show the lines of a fixed one again."""
+    spans = [(candidates[at].group, option.start, option.end) for at, option in fixed.items() if option.resolution >= Resolution.FOLDED]
+    return {
+        at
+        for at, candidate in enumerate(candidates)
+        if at not in fixed
+        for option in candidate.options[-1:]
+        if option.resolution >= Resolution.FOLDED
+        for group, start, end in spans
+        if group == candidate.group and option.start <= start and end <= option.end
+    }
 
 
 def _covered(chosen: dict[int, Option], candidates: Sequence[Candidate]) -> set[int]:

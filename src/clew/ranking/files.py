@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from clew.ranking.deadline import Deadline
 from clew.ranking.question import Question
-from clew.ranking.rank import CANDIDATES_MAX, CANDIDATES_MIN, Ranked, find_reasons, rank
+from clew.ranking.rank import CANDIDATES_MAX, CANDIDATES_MIN, Ranked, UnlistedReason, find_reasons, find_remarks, rank
 from clew.ranking.seed import compute_strength
 from clew.ranking.weights import DEFAULT, Weights
-from clew.records import MatchReason, make_handle
+from clew.records import MatchReason, Remark, make_handle
 from clew.store.ports import Snapshot
 from clew.text.embed import Embedder
 
@@ -25,7 +25,7 @@ FURTHER_SHARE = 0.1  # a file's second record counts this share of its weight, i
 class RankedFile:
     """One file of the list.
 
-    score    relative to the best file's, which is 1.
+    score    relative to the best file's, which is 1, or less where some of the question is nowhere.
     name     of its best symbol, "" where only the file as a whole was found; `handle` and `line` are that record's.
     records  how many of its records were ranked.
     why      reasons of its heaviest record, strongest first.
@@ -42,7 +42,7 @@ class RankedFile:
 
 @dataclass(frozen=True, slots=True)
 class FileList:
-    """Files in order of rank, and the names of the ranking stages that were skipped.
+    """Files in order of rank, the names of the ranking stages that were skipped, and what is to be said of the question itself.
 
     strength  how much of the question the best record holds, in nats before scores are made relative; 0 when nothing was found.
     """
@@ -51,6 +51,7 @@ class FileList:
     files: tuple[RankedFile, ...]
     skipped: tuple[str, ...] = ()
     strength: float = 0.0
+    remarks: tuple[Remark, ...] = ()
 
 
 def rank_files(
@@ -61,10 +62,11 @@ def rank_files(
     deadline: Deadline | None = None,
     embedder: Embedder | None = None,
     weights: Weights = DEFAULT,
+    unlisted_reason: UnlistedReason | None = None,
 ) -> FileList:
     """Return at most `limit` files for a question, the most relevant first; ties break by path.
 
-    deadline, embedder, weights  as for `retrieve`.
+    deadline, embedder, weights, unlisted_reason  as for `retrieve`.
     """
     deadline = deadline or Deadline()
     candidates_max = min(max(limit * CANDIDATES_PER_FILE, CANDIDATES_MIN), CANDIDATES_MAX)
@@ -77,6 +79,7 @@ def rank_files(
     ids = snapshot.documents.ids_of(list(dict.fromkeys([*heads, *best, *told])))
     records = {record.id: record for record in snapshot.records(ids)}
     reasons = find_reasons(snapshot, ranked, heads, records, question)
+    remarks, share = find_remarks(snapshot, ranked, question, unlisted_reason, [record.name for record in records.values()])
     rows: list[RankedFile] = []
     for (path, score, docs), head, doc in zip(found, heads, best, strict=True):
         record = records.get(snapshot.documents.id_of(doc))
@@ -84,9 +87,9 @@ def rank_files(
             continue
         name = "" if record.name == path else record.name
         line = record.texts[0].start_line or record.full_text.start_line
-        rows.append(RankedFile(path, round(score / found[0][1], 6), name, make_handle(record.id), line, len(docs), reasons[head]))
+        rows.append(RankedFile(path, round(share * score / found[0][1], 6), name, make_handle(record.id), line, len(docs), reasons[head]))
     skipped = tuple(dict.fromkeys([*deadline.skipped, *(() if embedder else ("vector: no embedder is chosen",))]))
-    return FileList(question.text, tuple(rows), skipped, compute_strength(ranked.found.code, question, weights))
+    return FileList(question.text, tuple(rows), skipped, compute_strength(ranked.found.code, question, weights), remarks)
 
 
 def group_by_file(snapshot: Snapshot, ranked: Ranked) -> list[tuple[str, float, Sequence[int]]]:

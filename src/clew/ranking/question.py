@@ -27,6 +27,7 @@ Terms: TypeAlias = tuple[tuple[str, float], ...]
 TITLE_WEIGHT = 1.6  # words of the first line
 STATE_WEIGHT = 0.35  # what the task state's identifiers and files count beside the question's own
 TOUCHED_MAX = 12  # files of the working set that are looked at, the last ones
+NAMES_MAX = 4  # names that an answer says are nowhere; guess
 SHORT_CHARS = 200  # guess: what a person types in one line
 _TICKS = re.compile(r"`([^`\n]+)`")
 
@@ -124,6 +125,20 @@ class Question:
         """Return whether the question is at most SHORT_CHARS long, as one typed in a line is."""
         return len(self.text) <= SHORT_CHARS and "\n" not in self.text.strip()
 
+    @cached_property
+    def lone_names(self) -> tuple[str, ...]:
+        """Return the names that a short question is about, a few at most: what looks like code, or the question's only word.
+
+        None for the text of an issue, which names much that is not in the repository.
+        """
+        if not self.is_short:
+            return ()
+        only = self.words if len(self.words) == 1 else ()
+        known = {part for path, _ in self.clues.paths for part in extract_words(path)}
+        known.update(word for line in self.clues.errors for word in extract_words(line))  # an error's class is mostly a library's
+        named = dict.fromkeys((*self.clues.dotted, *self.clues.identifiers, *only))
+        return tuple(name for name in named if known.isdisjoint(extract_words(name)))[:NAMES_MAX]
+
     @property
     def asks_for_tests(self) -> bool:
         """Return whether a short question is about tests themselves, so that tests are not ranked below the code that they check.
@@ -152,10 +167,12 @@ class Question:
             _plain(self.title_words),
             _plain(extract_words(" ".join((*quoted, *self.clues.errors[-2:])))),
             (*((name, 1.0, MatchKind.NAMED) for name in own), *((name, STATE_WEIGHT, MatchKind.RECENTLY_NAMED) for name in recent)),
-            tuple((frame.path, frame.line) for frame in self.clues.frames),
+            tuple((frame.path, frame.line, frame.function) for frame in self.clues.frames),
             self.clues.paths,
             tuple(touched),  # what the question itself mentions is among its paths
             vector,
+            self.text,
+            self.lone_names,
         )
 
     def vector(self, embedder: Embedder) -> NDArray[np.float32]:

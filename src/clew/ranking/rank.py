@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TypeAlias
 
 import numpy as np
 
 from clew.ranking.deadline import Deadline
 from clew.ranking.diffuse import Flow, WeightedDocuments, diffuse, select_heaviest
 from clew.ranking.importance import NEUTRAL, compute_code_importance
-from clew.ranking.question import Question
+from clew.ranking.question import STOP_WORDS, Question
 from clew.ranking.seed import score_code, score_sessions
 from clew.ranking.weights import DEFAULT, Weights
-from clew.records import EdgeKind, MatchKind, MatchReason, Record, Status, Tier
+from clew.records import EdgeKind, MatchKind, MatchReason, Record, Remark, RemarkKind, Status, Tier
 from clew.store.ports import Snapshot
 from clew.store.search import CODE, SearchResult
 from clew.text.embed import Embedder
+from clew.text.words import extract_words
 
 # The power of the weights of sessions, which say how much of the question is held: half of it is worth a tenth. Guess; after SHARPNESS
 # of a packet it is the square. Those of code are utilities already.
@@ -32,17 +35,31 @@ FOLDED_SHARE = 0.36  # likewise one on the folded tier; guess
 # Nats that a whole unit of importance adds to the score of code, in a short question: +2 points of NDCG@10 in projects that it was not
 # chosen on. An issue's text says by itself what it is about, and turns of earlier sessions were found less often with it (bench/LOG.md).
 IMPORTANCE_GAIN = 3.0
+LEAD_STEP = 1.2  # a quoted place's weight over the next one's: more than what a file's further records add up to
+NEAREST_MAX, NEAREST_RATIO = 3, 0.7  # names that are like one that is nowhere; the ratio is `difflib`'s, a guess
+EVIDENCE_SHARE_MIN = 0.34  # guess: with less of a short question in any one record there is little that it asks for
+MISSING_SHARE_MAX = 0.9  # of the best weight, where a name that is asked for is nowhere
+PATHS_MAX = 6  # quoted paths of which it is said that they were not read; guess
+WORDS_MAX = 6  # words that are named as being nowhere
+
+
+UnlistedReason: TypeAlias = Callable[[str], str]
+"""Says of a path in the repository why it is in no listing of files: see `clew.codebase.scan.find_unlisted_reason`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """Document numbers in order of rank with their final weights, and the data from which their reasons are made."""
+    """Document numbers in order of rank with their final weights, and the data from which their reasons are made.
+
+    leads  (document, line or 0) of what the question quotes: these stand first, whatever else matches.
+    """
 
     docs: list[int]
     weights: list[float]
     found: SearchResult
     flow: Flow | None
     aged: Mapping[int, MatchReason]
+    leads: tuple[tuple[int, int], ...] = ()
 
 
 def rank(
@@ -77,7 +94,10 @@ def rank(
     if question.is_short and deadline.allows("importance"):
         best = _with_importance(snapshot, best)
     kept = best.weights >= WEIGHT_SHARE_MIN * float(best.weights[0]) if len(best.docs) else np.zeros(0, np.bool_)
-    return Ranked(best.docs[kept].tolist(), best.weights[kept].tolist(), found, flow, aged)
+    docs, values = best.docs[kept].tolist(), best.weights[kept].tolist()
+    leads = tuple(dict.fromkeys((_heaviest(place.docs.tolist(), docs), place.line) for place in found.places.places))
+    docs, values = _led(docs, values, list(dict.fromkeys(doc for doc, _ in leads)))
+    return Ranked(docs, values, found, flow, aged, leads)
 
 
 def add_file_documents(snapshot: Snapshot, ranked: Ranked) -> list[tuple[int, float]]:
@@ -116,6 +136,81 @@ def find_reasons(
             why.append(MatchReason(kind, (how, contributor.name if contributor else "")))
         out[doc] = tuple(why or [MatchReason(MatchKind.FILE)])
     return out
+
+
+def find_remarks(
+    snapshot: Snapshot, ranked: Ranked, question: Question, unlisted_reason: UnlistedReason | None, names: Sequence[str]
+) -> tuple[tuple[Remark, ...], float]:
+    """Return what is to be said of the question itself, and the share of it that the best record holds where some of it is nowhere.
+
+    unlisted_reason  says why a path on disk is not indexed.
+    names            of the records that were found, among which the nearest to a name that is nowhere are looked for.
+    """
+    absence, remarks = ranked.found.absence, [*ranked.found.places.remarks, *_unread(snapshot, ranked, question, unlisted_reason)]
+    missing = [(name, spelled) for name, spelled, docs in absence.names if not _is_mentioned(snapshot, name, docs)]
+    for name, spelled in missing:
+        own = {each.rpartition(".")[2].lower(): each for each in reversed(names) if "/" not in each}
+        like = [own[each] for each in get_close_matches(name.lower(), own, NEAREST_MAX, NEAREST_RATIO)]
+        remarks.append(Remark(RemarkKind.NO_SUCH_NAME, (name, *list(dict.fromkeys((*spelled, *like)))[:NEAREST_MAX])))
+    is_found = bool(ranked.leads) or not absence.terms or ranked.found.is_named
+    share = min(absence.share, MISSING_SHARE_MAX) if missing and not ranked.leads else 1.0
+    if not ranked.docs or (not is_found and absence.share < EVIDENCE_SHARE_MIN and not _is_about_a_file(snapshot, question)):
+        said = {name for name, _ in missing}
+        words = dict.fromkeys(word for term in absence.terms if (word := question.word_of_term.get(term, term)) not in said)
+        remarks.append(Remark(RemarkKind.LITTLE_EVIDENCE if ranked.docs else RemarkKind.NO_EVIDENCE, tuple(words)[:WORDS_MAX]))
+    return tuple(remarks), share / max(ranked.weights) if share < 1.0 and ranked.weights else 1.0
+
+
+def _unread(snapshot: Snapshot, ranked: Ranked, question: Question, unlisted_reason: UnlistedReason | None) -> Iterator[Remark]:
+    """Say of quoted files that their text was not read, and of paths in a short question that there is none."""
+    documents = snapshot.documents
+    quoted = [documents.paths[code] for code in ranked.found.places.files[:PATHS_MAX]]
+    asked = [path for path, _ in question.clues.paths] if question.is_short else []
+    missing = [path for path in asked[:PATHS_MAX] if not quoted and not documents.paths_like(path)]
+    states = snapshot.states_of_sources([f"file:{path}" for path in (*quoted, *missing)])
+    for path in (*quoted, *missing):
+        state = states.get(f"file:{path}")
+        if state is not None and state.status != "indexed":
+            yield Remark(RemarkKind.NOT_READ, (path, state.status))
+        elif state is None and path in missing and unlisted_reason and (why := unlisted_reason(path)) not in ("", "missing"):
+            yield Remark(RemarkKind.NOT_READ, (path, why))
+        elif state is None and path in missing:
+            name = path.rpartition("/")[2]
+            like = get_close_matches(name, documents.paths_by_basename, NEAREST_MAX, NEAREST_RATIO)
+            yield Remark(RemarkKind.NO_SUCH_PATH, (path, *(documents.paths_by_basename[each][0] for each in like)))
+
+
+def _is_about_a_file(snapshot: Snapshot, question: Question) -> bool:
+    """Whether a word of the question is the whole name of a file, or of something defined."""
+    words = {word for word in question.words if word.lower() not in STOP_WORDS and len(word) > 2}
+    stems = {name.partition(".")[0].lower() for name in snapshot.documents.paths_by_basename}
+    return any(word.lower() in stems or len(snapshot.names.defining(word)) for word in sorted(words))
+
+
+def _is_mentioned(snapshot: Snapshot, name: str, docs: Sequence[int]) -> bool:
+    """Whether the text of one of these documents holds a name, however its words are joined: its terms are stems, and may be another's."""
+    wanted = name.replace("_", "").lower()
+    ids = snapshot.documents.ids_of(docs)
+    texts = [record.full_text for record in snapshot.records(ids)]
+    originals = snapshot.originals({text.blob for text in texts if text.blob})
+    held = (originals[text.blob][text.start : text.end].decode("utf-8", "replace") if text.blob else text.inline for text in texts)
+    return any(wanted == word.replace("_", "").lower() for text in held for word in extract_words(text))
+
+
+def _heaviest(docs: Sequence[int], ranked: Sequence[int]) -> int:
+    """The first of the ranked documents that is one of `docs`, else the first of `docs`."""
+    among = set(docs)
+    return next((doc for doc in ranked if doc in among), docs[0])
+
+
+def _led(docs: list[int], weights: list[float], leads: Sequence[int]) -> tuple[list[int], list[float]]:
+    """The documents with those of `leads` in front, in their order, each heavier than what follows it."""
+    if not leads:
+        return docs, weights
+    best = max(weights, default=1.0)
+    rest = [(doc, weight) for doc, weight in zip(docs, weights, strict=True) if doc not in set(leads)]
+    front = [(doc, best * LEAD_STEP ** (len(leads) - at)) for at, doc in enumerate(leads)]
+    return [doc for doc, _ in front + rest], [weight for _, weight in front + rest]
 
 
 def _together(code: WeightedDocuments, sessions: WeightedDocuments) -> WeightedDocuments:

@@ -4,7 +4,7 @@ from clew.records.deltas import Blob, Delta, SourceState, Supersession
 from clew.records.edges import Edge, EdgeKind
 from clew.records.observations import Observation, ObservationKind, TokenUsage
 from clew.records.packets import Packet, PacketEntry
-from clew.records.reasons import EndKind, EndReason, MatchKind, MatchReason
+from clew.records.reasons import EndKind, EndReason, MatchKind, MatchReason, Remark, RemarkKind
 from clew.records.records import Layer, Record, RecordText, Resolution, Status, Tier, Trust, make_handle, make_id
 from clew.records.shell import ShellLine, SimpleCommand
 from clew.records.spans import (
@@ -94,6 +94,8 @@ __all__ = [
     "QuestionAnswer",
     "Record",
     "RecordText",
+    "Remark",
+    "RemarkKind",
     "Resolution",
     "ShellLine",
     "SimpleCommand",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from clew.records.reasons import MatchReason
+from clew.records.reasons import MatchReason, Remark
 from clew.records.records import Layer, Resolution
 from clew.records.spans import Spans, join_text
 
@@ -47,6 +47,7 @@ class Packet:
     shadow_price  weight per token of the last text that was added, 0 when everything fitted.
     gap           (bound − weight shown) / bound, 0 to 1, where no choice within the budget could exceed the bound (of a linear program).
     skipped       names of the stages that were left out: for want of time, or because no embedding model is chosen.
+    remarks       what is to be said of the question itself: names that are nowhere, frames that lie outside; the text begins with them.
     """
 
     question: str
@@ -59,6 +60,7 @@ class Packet:
     gap: float
     skipped: tuple[str, ...] = ()
     fence_tokens: int = 0
+    remarks: tuple[Remark, ...] = ()
 
     @property
     def text(self) -> str:

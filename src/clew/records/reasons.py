@@ -128,3 +128,24 @@ class MatchReason:
     kind: MatchKind
     values: tuple[str | int, ...] = ()
     end: EndReason | None = None
+
+
+class RemarkKind(StrEnum):
+    """What an answer says of the question itself, beside what it found."""
+
+    NO_SUCH_NAME = "no such name"  # (the name, the nearest names that exist)
+    NO_SUCH_PATH = "no such path"  # (the path, the nearest paths that exist)
+    NOT_READ = "not read"  # (path, why): the text of a file that was asked for is not indexed
+    FRAMES_OUTSIDE = "frames outside"  # (path:line of some): frames of a trace that are no files of the repository
+    MINIFIED_FRAMES = "minified frames"  # (path:line of some): lines of minified files, which are no lines of a source
+    NO_EVIDENCE = "no evidence"  # (words that are nowhere): nothing was found
+    LITTLE_EVIDENCE = "little evidence"  # (words that are nowhere): no record holds more than a small share of the question
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """One sentence about the question: its kind, the values that the kind takes, and how many there are where only some are listed."""
+
+    kind: RemarkKind
+    values: tuple[str, ...] = ()
+    count: int = 0

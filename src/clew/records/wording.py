@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from clew.records.reasons import EndKind, EndReason, MatchKind, MatchReason
+from clew.records.reasons import EndKind, EndReason, MatchKind, MatchReason, Remark, RemarkKind
 from clew.records.records import make_handle
+from clew.records.spans import Spans, clew_span, join_text, outside_span
 
 NAME_CHARS_MAX = 60  # of another record's name
 _FORMS: dict[MatchKind, str] = {
@@ -85,6 +86,19 @@ _END_FORMS: dict[EndKind, str] = {
     EndKind.UNKNOWN: "unknown",
     EndKind.OTHER: "{}",
 }
+_UNREAD = {  # why a file's text is not indexed, as its state says
+    "binary": "it is binary",
+    "generated": "it is generated",
+    "minified": "it is minified",
+    "vendored": "it is others' code that is kept here",
+    "huge": "it is too large",
+    "secret": "its name says that it holds credentials",
+    "hidden": "it is hidden, and git does not track it",
+    "symlink": "it is a link",
+    "ignored": "git ignores it",
+    "missing": "it is not there",
+    "submodule": "it belongs to a repository of its own",
+}
 _OF_CITED = {EndKind.INPUTS_ENDED, EndKind.OTHER}  # they name what a suspect record rests on
 _USES = {"call": "calls", "reference": "refers to", "inherit": "inherits from", "mention": "mentions"}
 _USED = {"call": "called", "reference": "referred to", "inherit": "inherited", "mention": "mentioned"}
@@ -123,6 +137,44 @@ def describe_reason(reason: MatchReason) -> str:
             return f"{values[0]} {_named(values[1])}"
         case _:
             return _FORMS[reason.kind].format(*values)
+
+
+def describe_unread(reason: str) -> str:
+    """Return in English why a file's text is not indexed, as the state of its source says it."""
+    return _UNREAD.get(reason, reason)
+
+
+def describe_remark(remark: Remark) -> str:
+    """Return one sentence in English for a remark."""
+    return join_text(remark_spans(remark))
+
+
+def remark_spans(remark: Remark) -> Spans:
+    """Return the sentence for a remark, split by author: names and paths are words from outside."""
+    first, *rest = remark.values or ("",)
+    listed = outside_span(", ".join(remark.values))
+    more = f" and {remark.count - len(remark.values):,} more" if remark.count > len(remark.values) else ""
+    match remark.kind:
+        case RemarkKind.NO_SUCH_NAME | RemarkKind.NO_SUCH_PATH:
+            what = "name" if remark.kind is RemarkKind.NO_SUCH_NAME else "path"
+            near = (clew_span("; nearest: "), outside_span(", ".join(rest))) if rest else ()
+            return clew_span(f"No such {what} here: "), outside_span(first), *near, clew_span(".")
+        case RemarkKind.NOT_READ:
+            if rest[0] == "cut":
+                return (
+                    clew_span("Read in part, because of its size or its long lines: "),
+                    outside_span(first),
+                    clew_span("."),
+                )
+            return clew_span("Not read, because "), clew_span(f"{describe_unread(rest[0])}: "), outside_span(first), clew_span(".")
+        case RemarkKind.FRAMES_OUTSIDE:
+            return clew_span("Frames outside this repository: "), listed, clew_span(f"{more}.")
+        case RemarkKind.MINIFIED_FRAMES:
+            return clew_span("Lines of minified files, not of sources: "), listed, clew_span(f"{more}.")
+        case RemarkKind.NO_EVIDENCE | RemarkKind.LITTLE_EVIDENCE:
+            how = "No evidence: nothing was found" if remark.kind is RemarkKind.NO_EVIDENCE else "Little evidence"
+            absent = (clew_span("; words that are nowhere here: "), listed) if remark.values else ()
+            return clew_span(how), *absent, clew_span(".")
 
 
 def describe_end(reason: EndReason | None, *, is_doubt: bool = False) -> str:

@@ -99,7 +99,7 @@ def score_words(
             holders = np.flatnonzero(by_file)
             mass = by_file[holders].astype(np.float32) * path_norm[holders]
             for at, weight in with_paths:
-                by_path[at][holders] += np.float32(_idf(len(holders), searched.files) * weight) * (mass / (np.float32(k1) + mass))
+                by_path[at][holders] += np.float32(compute_idf(len(holders), searched.files) * weight) * (mass / (np.float32(k1) + mass))
     return [
         WordScores(
             scores[at],
@@ -133,8 +133,14 @@ def _known(documents: Documents, asked: Sequence[TermList], searched: SearchScop
         pieces = [(docs, fields, counts, _firsts(docs)) for docs, fields, counts in _postings(documents, hash_term(term), searched.mask)]
         df = sum(len(first) for *_, first in pieces)
         if 0 < df <= share_max * searched.count:
-            found.append(_Term(term, df, _idf(df, searched.count), pieces))
+            found.append(_Term(term, df, compute_idf(df, searched.count), pieces))
     return found
+
+
+def find_holders(documents: Documents, term: str, limit: int) -> list[int]:
+    """Return at most `limit` live documents that hold a search term in any field, ascending."""
+    found = _postings(documents, hash_term(term), documents.alive)
+    return [int(doc) for docs, _, _ in found for doc in np.unique(docs[: limit * FIELD_COUNT])][:limit]
 
 
 def _rows_of(documents: Documents, key: int) -> int:
@@ -171,5 +177,6 @@ def _counting(asked: TermList, found: Mapping[str, _Term], searched: SearchScope
     return sorted(kept, key=lambda pair: (-found[pair[0]].idf * pair[1], pair[0]))[:terms_max]
 
 
-def _idf(holders: int, count: int) -> float:
+def compute_idf(holders: int, count: int) -> float:
+    """Return the inverse document frequency of a term that `holders` of `count` documents hold."""
     return float(np.log(1.0 + (count - holders + 0.5) / (holders + 0.5)))

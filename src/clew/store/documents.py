@@ -7,6 +7,7 @@ something within one table only. Words, names and vectors are looked up by `bm25
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +22,7 @@ from clew.text.postings import PostingsSegment, unpack_postings
 Floats: TypeAlias = NDArray[np.float32]
 Numbers: TypeAlias = NDArray[np.int32]
 
+_PATH_MARK = re.compile(r"[\s\\\"'`<>|:,;()\[\]{}=!?&*%]|^[@~#$+]|\.$")
 PROSE_KINDS = frozenset({"section", "config", "text"})
 COMMIT_KIND = "commit"
 
@@ -221,6 +223,11 @@ class Documents:
             if words[code]:
                 table.setdefault(path.rsplit("/", 1)[-1], []).append(path)
         return table
+
+    @cached_property
+    def odd_basenames(self) -> tuple[str, ...]:
+        """Return the last components of code files that hold a blank, a bracket or another mark at which a text is split into words."""
+        return tuple(name for name in self.paths_by_basename if _PATH_MARK.search(name))
 
     @cached_property
     def file_documents(self) -> Numbers:

@@ -76,6 +76,10 @@ class Names:
         docs = np.concatenate(found) if found else np.empty(0, np.int32)
         return docs[self._documents.alive[docs]].astype(np.int32)
 
+    def is_used(self, name: str) -> bool:
+        """Return whether a live document uses a name."""
+        return len(self._users_of(np.array([hash_term(name)], np.uint64)).names) > 0
+
     def bearers(self, name: str) -> tuple[Numbers, str]:
         """Return the documents that bear a name, or the longest ending of a dotted name that any document bears, and that ending.
 

@@ -15,9 +15,11 @@ from typing import TypeAlias
 import numpy as np
 
 from clew.records import MatchKind, MatchReason
+from clew.store.absence import Absence, find_absence
 from clew.store.bm25 import TermList, WordScores, score_words
 from clew.store.documents import Documents, Floats, Numbers
 from clew.store.name_resolution import Names
+from clew.store.quoted import Places, find_places
 
 Terms: TypeAlias = tuple[tuple[str, float], ...]
 
@@ -44,7 +46,9 @@ class Query:
 
     words    weighted terms of the question and of the work around it; `title` of its first line, `code` of what it quotes.
     names    (name, weight that a document of this name gets, reason): names that the question or recent work spells out.
-    frames   (path, line) in stack traces; `paths` (path, line or 0) that are quoted.
+    frames   (path, line, function) in stack traces; `paths` (path, line or 0) that are quoted.
+    text     of the question, in which paths of the repository are looked for.
+    alone    names that the question is about: it is said of them if they are nowhere.
     touched  (path, how it was last used: "read", "edit", …, weight) of files worked on lately.
     vector   the question's embedding by the model of `Snapshot.model`; None: nothing is searched by embedding.
     """
@@ -53,10 +57,12 @@ class Query:
     title: Terms = ()
     code: Terms = ()
     names: tuple[tuple[str, float, MatchKind], ...] = ()
-    frames: tuple[tuple[str, int], ...] = ()
+    frames: tuple[tuple[str, int, str], ...] = ()
     paths: tuple[tuple[str, int], ...] = ()
     touched: tuple[tuple[str, str, float], ...] = ()
     vector: Floats | None = None
+    text: str = ""
+    alone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +79,23 @@ class ChannelScores:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """Scores in code and in sessions, the reasons by document (strongest first), and the files whose commits match the question."""
+    """Scores in code and in sessions, the reasons by document (strongest first), and the files whose commits match the question.
+
+    places   what the question quotes, in order: these lead whatever else matches.
+    absence  names and words of the question that are nowhere, and how much of it the best record holds.
+    """
 
     code: ChannelScores
     sessions: ChannelScores
     reasons: dict[int, list[MatchReason]]
     committed: frozenset[int]
+    places: Places = field(default_factory=Places)
+    absence: Absence = field(default_factory=Absence)
+
+    @property
+    def is_named(self) -> bool:
+        """Whether a record bears a name that the question spells out."""
+        return any(reason.kind is MatchKind.NAMED for reasons in self.reasons.values() for reason in reasons)
 
     def matching_terms(self, docs: list[int]) -> list[list[str]]:
         """Return for each of `docs` the terms of the question that it holds, rarest first, a few at most."""
@@ -112,6 +129,10 @@ def search(documents: Documents, names: Names, query: Query, allows: Callable[[s
         return SearchResult(_no_hits(), _no_hits(), {}, frozenset())
     code_words = session_words = _no_words()
     committed: frozenset[int] = frozenset()
+    places = Places()
+    can_place = bool(is_code.count) and allows("paths")
+    if can_place and query.text:
+        places = find_places(documents, names, query.text, query.frames)
     if allows("names"):
         _by_names(names, query, named)
     if is_code.count:
@@ -124,8 +145,8 @@ def search(documents: Documents, names: Names, query: Query, allows: Callable[[s
             channels["title_file"] = _scaled(title.by_path)[documents.path_codes]
             channels["top5_sum"] = _scaled(_top_sums(documents, word))[documents.path_codes]
         channels["name"] = named.values
-        if allows("paths"):
-            _by_paths(documents, query, placed, traced)
+        if can_place:
+            _by_paths(documents, query, places, placed, traced)
         channels["path"], channels["frame"] = placed.values, traced.values
         near = _near(documents, query, CODE)
         spoken = is_code.mask & ((word > 0) | (named.values > 0) | (placed.values > 0) | (traced.values > 0) | (near > 0))
@@ -153,10 +174,14 @@ def search(documents: Documents, names: Names, query: Query, allows: Callable[[s
     else:
         sessions = _no_hits()
     reasons: dict[int, list[MatchReason]] = {}
+    for place in places.places:
+        for doc in place.docs.tolist():
+            reasons.setdefault(doc, []).append(place.reason)
     for channel in (traced, placed, named):
         for doc, reason in channel.reasons:
             reasons.setdefault(doc, []).append(reason)
-    return SearchResult(code, sessions, reasons, committed)
+    absence = find_absence(documents, names, query.alone, query.words, (code_words, session_words))
+    return SearchResult(code, sessions, reasons, committed, places, absence)
 
 
 def compute_similarity(documents: Documents, query: Floats, *, prefix: str) -> Floats:
@@ -241,24 +266,29 @@ def _by_names(names: Names, query: Query, channel: _Channel) -> None:
             channel.add(docs, weight / len(docs) ** 0.5, MatchReason(why, (bearer,)))
 
 
-def _by_paths(documents: Documents, query: Query, placed: _Channel, traced: _Channel) -> None:
+def _by_paths(documents: Documents, query: Query, places: Places, placed: _Channel, traced: _Channel) -> None:
     def of_file(code: int) -> tuple[Numbers, Numbers, Numbers]:
         docs = np.flatnonzero((documents.path_codes == code) & documents.alive).astype(np.int32)
         first = documents.start_line[docs]
         return docs, first, first + documents.lines[docs]
 
-    for path, line in query.frames:
+    for path, line, _ in query.frames:
         for code in documents.paths_like(path):
             docs, first, after = of_file(code)
             hit = docs[(first <= line) & (line < after) & (documents.parent[docs] >= 0)]
             traced.add(hit[-1:], LINE_VALUE, MatchReason(MatchKind.FRAME, (line,)))
             traced.add(np.setdiff1d(docs, hit[-1:]), FRAME_FILE_VALUE, MatchReason(MatchKind.FRAME_FILE))
+    seen: set[int] = set()
     for path, line in query.paths:
         for code in documents.paths_like(path):
+            seen.add(code)
             docs, first, after = of_file(code)
             placed.add(docs, 1.0, MatchReason(MatchKind.PATH, (path,)))
             if line:
                 placed.add(docs[(first <= line) & (line < after)][-1:], LINE_VALUE, MatchReason(MatchKind.LINE, (line,)))
+    for code in places.files:
+        if code not in seen:
+            placed.add(of_file(code)[0], 1.0, MatchReason(MatchKind.PATH, (documents.paths[code],)))
     for path, how, weight in query.touched:
         code = documents.path_numbers.get(path)
         if code is not None:

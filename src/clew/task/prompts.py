@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 
 from clew.task.recogniser import PromptContext, load_recogniser
-from clew.task.replies import is_assent
 from clew.task.vocabulary import CLIENT_COMMANDS, MACHINE_BLOCKS, MACHINE_PROMPTS, PATTERNS, matches_any
 
 SENTENCE_CHARS_MAX = 500  # guess: longer ones are pasted text without full stops
@@ -75,24 +74,10 @@ def split_sentences(line: str) -> list[str]:
 def find_stated_rules(text: str) -> tuple[str, ...]:
     """Return the sentences of a prompt that bind from now on, verbatim, in order, each once, in any language.
 
-    Those that the recogniser finds likely enough to be rules, and the items of a list under a line that announces rules.
+    Those that the recogniser finds likely enough to be rules, and the items of a list under a line that announces rules. Only prose is
+    read: no fences, quotes, tables or indented code; of a pasted text only its two ends.
     """
-    if is_assent(text):
-        return ()
     ruled = _under_rules(text) if len(text) <= DOCUMENT_CHARS_MAX else []
-    sentences, contexts = read_sentences(text)
-    recogniser = load_recogniser()
-    claimed = recogniser.is_claimed(recogniser.score(sentences, contexts), "rule").tolist()
-    listed = frozenset(ruled)
-    binding = [sentence for sentence, is_rule in zip(sentences, claimed, strict=True) if is_rule or sentence in listed]
-    return tuple(dict.fromkeys((*filter(_is_whole, binding), *ruled)))
-
-
-def read_sentences(text: str) -> tuple[list[str], list[PromptContext]]:
-    """Return the sentences of a prompt that the recogniser judges, and where each stands.
-
-    Only prose is read: no fences, quotes, tables or indented code; of a pasted text only its two ends.
-    """
     headings = len(_HEADING.findall(text[:DOCUMENT_CHARS_MAX]))
     is_pasted = len(text) > (DOCUMENT_CHARS_MAX if headings >= 2 else PASTE_CHARS_MIN)
     parts = [text]
@@ -106,7 +91,11 @@ def read_sentences(text: str) -> tuple[list[str], list[PromptContext]]:
         # A long prompt of many lines is mostly pasted, and the recogniser has learned that; one of a few long lines is typed.
         size = len(part) if lines > LONG_LINES_MAX else min(len(part), TYPED_CHARS_MAX)
         contexts += [PromptContext(size, lines, headings, at, len(found)) for at in range(len(found))]
-    return sentences, contexts
+    recogniser = load_recogniser()
+    claimed = recogniser.is_claimed(recogniser.score(sentences, contexts), "rule").tolist()
+    listed = frozenset(ruled)
+    binding = [sentence for sentence, is_rule in zip(sentences, claimed, strict=True) if is_rule or sentence in listed]
+    return tuple(dict.fromkeys((*filter(_is_whole, binding), *ruled)))
 
 
 def _is_whole(sentence: str) -> bool:

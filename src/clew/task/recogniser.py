@@ -6,13 +6,11 @@ One multinomial regression over hashed character and word n-grams, and over a fe
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from unicodedata import normalize
-from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +22,6 @@ BUCKETS = 1 << 17
 GRAM_CHARS_MAX = 5
 OPENING_WORDS = 3  # the words that a sentence opens with, the first one, two and three, count by their place
 OPENING_SHARE = 0.35
-WORD_SHARE = 0.2
-WORD_CHARS = "'_\u2318"
 SENTENCE_CHARS_MAX = 500  # what is longer is read to here
 CUES = ("binding", "wanted", "order_at_start", "order", "report")  # English patterns of patterns.toml: features, no verdicts
 COUNTS = 26 + len(CUES)
@@ -37,17 +33,7 @@ _MIX = np.uint64(0xD6E8FEB86659FD93)
 _SHIFT = np.uint64(64 - 17)
 _WORD_SALT = np.uint64(0xA0761D6478BD642F)
 _OPENING_SALT = np.uint64(0xE7037ED1A0B428DB)
-_SKIP_SALT = np.uint64(0x9FB21C651E98DF25)
 _CODE_MARKS = frozenset("{}()[];=<>|&$\\/_")
-
-# Links, quoted code, addresses, paths, files, calls, options, hashes, and names with a capital or a line inside: what a sentence is
-# about says nothing of what it is.
-_NAMES = re.compile(
-    r"\[[^\]\n]{1,120}\]\([^)\n]{1,300}\)|`[^`\n]{1,200}`|\bhttps?://\S+|(?<![^\s(\"'])@?[\w.~-]*/[\w./~-]+|\b\w+\.[a-z]{1,5}\b(?!\.)"
-    r"|\b\w+\([^()\n]{0,60}\)|(?<![\w-])--?[a-z][\w-]*=?|\b[0-9a-f]{7,40}\b|\b[a-z]+[A-Z]\w*|\b\w+_\w+\b|\b[A-Z][a-z]+[A-Z]\w*",
-    re.ASCII,
-)
-NAME_MARK = "\u2318"
 
 Floats = NDArray[np.float32]
 
@@ -79,7 +65,6 @@ class SentenceRecogniser:
     table      (BUCKETS, classes) int8, times `scale` (classes,).  counts (COUNTS, classes), bias (classes,) float32.
     slope, shift  (classes,) float32: a class's probability is the logistic of slope · log-odds + shift, fitted on unseen sentences.
     thresholds (classes,) float32: what is at least this likely may be claimed.
-    stems   the hashes of common stems; pair (features,) float32: the regression of `clew.task.rules`.
     """
 
     table: NDArray[np.int8]
@@ -89,8 +74,6 @@ class SentenceRecogniser:
     slope: Floats
     shift: Floats
     thresholds: Floats
-    stems: frozenset[int]
-    pair: Floats
 
     def score(self, sentences: Sequence[str], contexts: Sequence[PromptContext]) -> Floats:
         """Return (n, classes) float32: the calibrated probability of each class, each by itself, so that a row need not sum to 1."""
@@ -113,9 +96,8 @@ class SentenceRecogniser:
 
 
 def simplify(sentence: str) -> str:
-    """Return what is hashed: compatibility forms folded, lower case, one mark for each name of code, no stop at the end."""
-    plain = normalize("NFKC", sentence[:SENTENCE_CHARS_MAX]).replace("’", "'").replace("\n", " ")
-    return _NAMES.sub(NAME_MARK, plain).lower().rstrip(" .!。！…")
+    """Return what is hashed: compatibility forms folded, lower case, the beginning of a long sentence, no stop at its end."""
+    return normalize("NFKC", sentence[:SENTENCE_CHARS_MAX]).lower().replace("’", "'").replace("\n", " ").rstrip(" .!。！…")
 
 
 def compute_log_odds(scores: Floats) -> Floats:
@@ -151,43 +133,34 @@ def compute_grams(sentences: Sequence[str]) -> Grams:
     chars = np.concatenate(owners)
     per = np.bincount(chars, minlength=len(sentences)).astype(np.float32)
     weights.append((1 / np.sqrt(per))[chars].astype(np.float32))
-    begins, ends = _find_words(text, codes)
+    is_word = np.fromiter((char.isalnum() or char in "'_" for char in text), np.bool_, size)
+    edges = np.flatnonzero(is_word[1:] != is_word[:-1]) + 1
+    begins, ends = edges[::2], edges[1::2]
     if len(begins):
         hashes = (sums[ends] - sums[begins]) * inverses[begins] ^ _WORD_SALT
         of = owner[np.minimum(begins, len(owner) - 1)]
-        for share, made, whose in _join_words(hashes, of):
-            found.append(made * _MIX)
-            owners.append(whose)
-            weights.append(np.full(len(made), share, np.float32))
+        same = of[1:] == of[:-1]
+        pairs = (hashes[:-1] * _BASE + hashes[1:])[same]
+        words = np.concatenate((of, of[1:][same]))
+        counts = np.bincount(words, minlength=len(sentences)).astype(np.float32)
+        found.extend((hashes * _MIX, pairs * _MIX))
+        owners.append(words)
+        weights.append((1 / np.sqrt(np.maximum(counts, 1)))[words].astype(np.float32))
+        opens = np.flatnonzero(np.concatenate((np.ones(1, np.bool_), ~same)))  # the first word of each sentence that has any
+        closes = np.append(opens[1:], len(hashes)) - 1
+        for width in range(1, OPENING_WORDS + 1):
+            kept = opens[opens + width - 1 <= closes]
+            grown = hashes[kept]
+            for step in range(1, width):
+                grown = grown * _BASE + hashes[kept + step]
+            found.append((grown ^ _OPENING_SALT) * _MIX)
+            owners.append(of[kept])
+            weights.append(np.full(len(kept), OPENING_SHARE, np.float32))
     everything = np.concatenate(owners)
     order = np.argsort(everything, kind="stable")
     buckets = (np.concatenate(found) >> _SHIFT).astype(np.int64)[order]
     starts = np.searchsorted(everything[order], np.arange(len(sentences)))
     return Grams(buckets, np.concatenate(weights)[order].astype(np.float32), starts)
-
-
-def _find_words(text: str, codes: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Where each word begins and ends; a Chinese or Japanese character is a word."""
-    is_word = np.fromiter((char.isalnum() or char in WORD_CHARS for char in text), np.bool_, len(text))
-    is_alone = (codes > 0x3040) & (codes <= 0xA000)
-    before, after = np.roll(is_word, 1) & ~np.roll(is_alone, 1) & ~is_alone, np.roll(is_word, -1) & ~np.roll(is_alone, -1) & ~is_alone
-    return np.flatnonzero(is_word & ~before), np.flatnonzero(is_word & ~after) + 1
-
-
-def _join_words(hashes: NDArray[np.uint64], of: NDArray[np.int64]) -> Iterator[tuple[float, NDArray[np.uint64], NDArray[np.int64]]]:
-    """Words, pairs of them with and without one between, and what each sentence opens with: share, hashes, sentences."""
-    yield WORD_SHARE, hashes, of
-    for step, salt in ((1, np.uint64(0)), (2, _SKIP_SALT)):
-        is_same = of[step:] == of[:-step]
-        yield WORD_SHARE, ((hashes[:-step] * _BASE + hashes[step:]) ^ salt)[is_same], of[step:][is_same]
-    opens = np.flatnonzero(np.concatenate((np.ones(1, np.bool_), of[1:] != of[:-1])))
-    closes = np.append(opens[1:], len(hashes)) - 1
-    for width in range(1, OPENING_WORDS + 1):
-        kept = opens[opens + width - 1 <= closes]
-        grown = hashes[kept]
-        for step in range(1, width):
-            grown = grown * _BASE + hashes[kept + step]
-        yield OPENING_SHARE, grown ^ _OPENING_SALT, of[kept]
 
 
 def compute_counts(sentences: Sequence[str], contexts: Sequence[PromptContext]) -> Floats:
@@ -219,15 +192,8 @@ def _counts_of(sentence: str, context: PromptContext) -> Iterator[float]:
     yield from (matches_any(plain, cue) for cue in CUES)
 
 
-def hash_stem(stem: str) -> int:
-    """Return 32 bits that stand for a word's stem, the same in every process."""
-    return crc32(stem.encode())
-
-
 @cache
 def load_recogniser() -> SentenceRecogniser:
     """Return the recogniser of the release."""
     with np.load(WEIGHTS) as stored:
-        parts = {name: stored[name] for name in SentenceRecogniser.__slots__ if name != "stems"}
-        stems: frozenset[int] = frozenset(stored["stems"].tolist())
-    return SentenceRecogniser(**parts, stems=stems)
+        return SentenceRecogniser(**{name: stored[name] for name in SentenceRecogniser.__slots__})

@@ -1,7 +1,8 @@
-"""Find the user's rules that a later sentence of the user ends: taken back, forbidden where it was demanded, or given another value.
+"""Find the user's rules that a later sentence of the user withdraws.
 
-One regression over what the two sentences share and what the recogniser takes the later one for, in any language; fitted by
-`train/recogniser` and stored with its weights. Below a chance of one half both rules are kept.
+Only where it is clear: a sentence that the recogniser takes for a withdrawal, in any language, about what the rule is about; the same
+question answered again; the same sentence with another value; the opposite order about the same thing, or a thing that is to be
+replaced, in English. Otherwise both rules are kept.
 """
 
 from __future__ import annotations
@@ -10,96 +11,96 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-import numpy as np
-
 from clew.task.prompts import split_sentences
-from clew.task.recogniser import CLASSES, Floats, PromptContext, hash_stem, load_recogniser
-from clew.task.vocabulary import PLAIN_WORDS, matches_any
+from clew.task.recogniser import PromptContext, load_recogniser
+from clew.task.vocabulary import PATTERNS, PLAIN_WORDS, matches_any
 
 PROMPT_CHARS_MAX = 1_000  # of a longer prompt only the beginning withdraws anything; guess
-ENDED_CHANCE_MIN = 0.5
+SHARE_MIN = 0.5  # of the earlier rule's own words that the later one must name; guess
+TAKEN_BACK_SHARE_MIN = 0.3  # the same, for a withdrawal: in most languages the small words of the two differ; guess
 STEM_CHARS = 6  # what is left of a word without its endings, in any language; guess
-COMMON_WEIGHT = 0.25  # of a stem that sentences of all kinds hold; guess
-PAIR_FEATURES = 16
 
 _ANSWER = re.compile(r"\"([^\"\n]{1,400})\"=\"")
 _WORD = re.compile(r"[^\W\d][\w./-]*\w|\d+")
 _WRITTEN_TOGETHER = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]+")
-_NAME = re.compile(r"\b(?=\w*[a-z0-9_])(?=\w*[A-Z0-9_])(?!\d+\b)\w{2,}|`[^`]+`", re.ASCII)  # vLLM, USER_ID, utf8
+_NAME = re.compile(r"\b(?=\w*[a-z0-9_])(?=\w*[A-Z0-9_])(?!\d+\b)\w{2,}|`[^`]+`")  # vLLM, USER_ID, utf8
 _VALUE = re.compile(r"\d[\w.:-]*|`[^`]+`|\"[^\"]+\"|'[^']+'")
-_WITHDRAWAL, _REQUEST, _ASSENT, _RULE = (CLASSES.index(name) for name in ("withdrawal", "request", "assent", "rule"))
 
 
 def find_withdrawn_rules(words: str, rules: Sequence[str]) -> list[int]:
-    """Return the indices in `rules` (the user's rules so far, oldest first) of those that a later prompt, `words`, ends."""
+    """Return the indices in `rules` (the user's rules so far, oldest first) of those that a later prompt, `words`, withdraws."""
     if not rules:
         return []
     if _ANSWER.match(words):
-        return [at for at, rule in enumerate(rules) if words != rule and _is_answered_again(words, rule)]
+        return [at for at, rule in enumerate(rules) if words != rule and is_withdrawal_of(words, rule)]
     said = [sentence for line in words[:PROMPT_CHARS_MAX].split("\n") for sentence in split_sentences(line)] or [words]
-    pairs = [
-        (at, each)
-        for at, rule in enumerate(rules)
-        for each in range(len(said))
-        if said[each] != rule and find_stems(said[each]) & find_stems(rule)
-    ]
-    if not pairs:
-        return []
     recogniser = load_recogniser()
-    chances = recogniser.score(said, [PromptContext(len(words), 1, 0, at, len(said)) for at in range(len(said))])
-    features = np.array([read_pair(said[each], chances[each], rules[at], recogniser.stems) for at, each in pairs], np.float32)
-    ended = 1 / (1 + np.exp(-(features @ recogniser.pair))) >= ENDED_CHANCE_MIN
-    return sorted({at for (at, _), is_ended in zip(pairs, ended.tolist(), strict=True) if is_ended})
-
-
-def read_pair(later: str, chances: Floats, earlier: str, common: frozenset[int]) -> list[float]:
-    """Return the PAIR_FEATURES of a later sentence, with its probabilities (classes,), and an earlier rule, about 0 to 1 each."""
-    of_later, of_earlier = find_stems(later), find_stems(earlier)
-    shared = _weigh(of_later & of_earlier, common)
-    of_rule = shared / max(_weigh(of_earlier, common), COMMON_WEIGHT)
-    of_said = shared / max(_weigh(of_later, common), COMMON_WEIGHT)
-    is_named = float(bool(frozenset(_NAME.findall(later)) & frozenset(_NAME.findall(earlier))))
-    forbade, forbids, always, changes, replaces = (
-        float(matches_any(text.replace("’", "'"), name))
-        for text, name in ((earlier, "forbids"), (later, "forbids"), (earlier, "standing"), (later, "changes"), (later, "replaces"))
-    )
-    is_revalued = bool(_VALUE.search(earlier)) and _VALUE.sub("#", later).casefold() == _VALUE.sub("#", earlier).casefold()
-    taken, ruled = float(chances[_WITHDRAWAL]), float(chances[_RULE])
-    asked = min(1.0, float(chances[_REQUEST] + chances[_ASSENT]))
-    is_opposite = abs(forbade - forbids)
-    about = min(1.0, of_rule + is_named)
+    contexts = [PromptContext(len(words), 1, 0, at, len(said)) for at in range(len(said))]
+    takes_back = recogniser.is_claimed(recogniser.score(said, contexts), "withdrawal").tolist()
+    pairs = list(zip(said, takes_back, strict=True))
     return [
-        1.0,
-        of_rule,
-        of_said,
-        is_named,
-        taken,
-        taken * about,
-        taken * float(of_rule >= 0.3 or is_named),
-        asked * forbade * (1 - forbids) * (1 - always) * of_rule,
-        asked * forbade * changes * (1 - always) * of_rule,
-        asked * forbade * (1 - forbids) * (1 - always) * float(of_said >= 0.75),
-        replaces * float(of_rule >= 0.15),
-        ruled * is_opposite * of_rule,
-        is_opposite * of_rule * of_said,
-        float(is_revalued),
-        ruled * (1 - is_opposite) * of_rule * of_said,
-        always * (1 - taken),
+        at
+        for at, rule in enumerate(rules)
+        if any(sentence != rule and is_withdrawal_of(sentence, rule, takes_back=back) for sentence, back in pairs)
     ]
 
 
-def _is_answered_again(words: str, rule: str) -> bool:
-    old, new = _ANSWER.match(rule), _ANSWER.match(words)
-    return old is not None and new is not None and old[1] == new[1]
+def is_withdrawal_of(later: str, earlier: str, *, takes_back: bool = False) -> bool:
+    """Return whether a sentence of the user withdraws an earlier one. takes_back: the recogniser takes it for a withdrawal."""
+    if (old := _ANSWER.match(earlier)) and (new := _ANSWER.match(later)):
+        return old[1] == new[1]
+    of_later, of_earlier = _stems(later), _stems(earlier)
+    shared = of_later & of_earlier
+    if not shared or not of_earlier:
+        return False
+    plain = later.replace("’", "'")
+    if takes_back and (_is_same_subject(shared, of_earlier) or frozenset(_NAME.findall(later)) & frozenset(_NAME.findall(earlier))):
+        return True
+    if _VALUE.search(earlier) and _VALUE.sub("#", later).casefold() == _VALUE.sub("#", earlier).casefold():
+        return True
+    return _is_opposite(plain, earlier.replace("’", "'")) or _is_replaced(plain, earlier, of_earlier)
 
 
-def _weigh(stems: frozenset[str], common: frozenset[int]) -> float:
-    return sum(COMMON_WEIGHT if hash_stem(stem) in common else 1.0 for stem in stems)
+def _is_same_subject(shared: frozenset[str], of_earlier: frozenset[str]) -> bool:
+    is_named = any(len(stem) >= 4 or not stem.isascii() for stem in shared)
+    return is_named and len(shared) >= TAKEN_BACK_SHARE_MIN * len(of_earlier)
+
+
+def _is_opposite(later: str, earlier: str) -> bool:
+    """The same verb with the opposite sign, about the same thing."""
+    for sign, other in ((PATTERNS["negative"], PATTERNS["positive"]), (PATTERNS["positive"], PATTERNS["negative"])):
+        verbs = {_stem(verb) for verb in sign.findall(earlier)} - PLAIN_WORDS
+        against = {_stem(verb) for verb in other.findall(later)} - PLAIN_WORDS
+        if sign is PATTERNS["positive"]:
+            verbs -= {_stem(verb) for verb in PATTERNS["negative"].findall(earlier)}
+        else:
+            against -= {_stem(verb) for verb in PATTERNS["negative"].findall(later)}
+        common = verbs & against
+        if not common:
+            continue
+        if matches_any(earlier, "standing") and not matches_any(later, "allows"):
+            continue
+        things = _stems(earlier) - common
+        named = things & _stems(later)
+        if len(named) >= SHARE_MIN * len(things) or (not (_stems(later) - common) and matches_any(earlier, "for_now")):
+            return True
+    return False
+
+
+def _is_replaced(later: str, earlier: str, of_earlier: frozenset[str]) -> bool:
+    """The later sentence names what is to be replaced, and the earlier one asked for it."""
+    if matches_any(earlier, "negative"):
+        return False
+    wanted = of_earlier - _stems(" ".join(PATTERNS["replaced"].findall(earlier)))
+    for found in PATTERNS["replaced"].finditer(later):
+        gone = _stems(found[1])
+        if gone and gone <= wanted and (_stems(later) - gone):
+            return True
+    return False
 
 
 @lru_cache(maxsize=1 << 10)
-def find_stems(text: str) -> frozenset[str]:
-    """Return what is left of a sentence's words without their endings; of Chinese and Japanese, pairs of characters."""
+def _stems(text: str) -> frozenset[str]:
     plain = text.replace("’", "'")
     words: Iterable[str] = (word.lower() for word in _WORD.findall(_WRITTEN_TOGETHER.sub(" ", plain)))
     pairs = (run[at : at + 2] for run in _WRITTEN_TOGETHER.findall(plain) for at in range(len(run) - 1))

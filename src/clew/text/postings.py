@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from xxhash import xxh64_intdigest
 
 from clew.text.embed import Embedder
-from clew.text.words import WORD_CHARS_MAX, extract_words, split_word
+from clew.text.words import WORD_CHARS_MAX, compose_letters, extract_words, split_word
 
 
 class TextField(IntEnum):
@@ -169,7 +169,7 @@ def make_literal_name(literal: str) -> str:
 
 def hash_term(term: str) -> int:
     """Return the 64-bit hash of a term or a name; two of a million terms share one with a chance of 3e-8."""
-    return xxh64_intdigest(term.encode("utf-8", "surrogatepass"))
+    return xxh64_intdigest(compose_letters(term).encode("utf-8", "surrogatepass"))
 
 
 _names: dict[str, int] = {}

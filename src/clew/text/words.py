@@ -1,21 +1,32 @@
 """Split text and code into the terms that the search index holds.
 
-Identifiers are split at underscores, at case changes and between letters and digits, stemmed, and kept
-whole as well, so that `resolve_redirects` is found by "redirect" and, more strongly, by its own name.
-Scripts that put no spaces between words become pairs of letters.
+Identifiers are split at underscores, at case changes and between letters and digits, stemmed, and kept joined as well: `UserService`,
+`user_service` and `userservice` all give one joined term, so that `resolve_redirects` is found by "redirect" and, more strongly, by its
+own name in whatever way it is written. Letters are Unicode's, composed (NFC). Scripts that put no spaces between words become pairs
+of letters, and are told apart from the letters of other scripts beside them.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import lru_cache
 from typing import Protocol
 
 import Stemmer
 
-_WORD = re.compile(r"\w+")
+# Scripts that do not put spaces between words: kana, Han, Hangul (whose words carry their particles), Thai, Lao, Khmer.
+_UNSPACED_RANGES = (
+    r"\u0e00-\u0eff\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
+    r"\U00020000-\U0003ffff"
+)
+# Signs that belong to the letter before them, and are no letters to `re`: combining marks, points and vowel signs.
+_MARKS = r"\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0dff"
+WORD_CHARS_MAX = 64  # longer runs are keys, hashes and encoded data: found by their first 64 characters
+_ASCII_WORD = re.compile(r"\w+", re.ASCII)
+_WORD = re.compile(rf"[{_UNSPACED_RANGES}]{{1,{WORD_CHARS_MAX}}}|(?:(?![{_UNSPACED_RANGES}])[\w{_MARKS}])+")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")  # scripts that do not put spaces between words
+_UNSPACED = re.compile(f"[{_UNSPACED_RANGES}]")
 
 
 class _Stems(Protocol):
@@ -24,37 +35,59 @@ class _Stems(Protocol):
 
 # The library has no types. It needs no cache of its own: `split_word` caches what it returns.
 _STEMMER: _Stems = Stemmer.Stemmer("english", 0)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-WORD_CHARS_MAX = 64  # longer runs are keys, hashes and encoded data: found by their first 64 characters
+
+
+def compose_letters(text: str) -> str:
+    """Return a text with letters and their marks composed (NFC), as most programs write them; file names of a Mac hold them apart."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def extract_words(text: str) -> list[str]:
-    """Return every identifier, number and run of other letters in a text, in order, unchanged."""
-    return _WORD.findall(text)
+    """Return every identifier, number and run of other letters in a text, in order; letters composed, otherwise unchanged."""
+    return _ASCII_WORD.findall(text) if text.isascii() else _WORD.findall(compose_letters(text))
 
 
 def split_word(word: str) -> tuple[str, ...]:
-    """Return the search terms of one word: its stemmed parts, then the whole word in lower case if it has several.
-    `HTTPServer2` gives ("http", "server", "2", "httpserver2"); a part of one letter is dropped unless it is all there is.
+    """Return the search terms of one word: its stemmed parts, then, if it has several, the stem of the whole without its joints.
+    `HTTPServer2` gives ("http", "server", "httpserver2"); a part of one letter is dropped unless it is all there is.
     """
     return _split(word[:WORD_CHARS_MAX])  # cut first, because what was asked is kept
 
 
 @lru_cache(maxsize=1 << 17)
 def _split(word: str) -> tuple[str, ...]:
-    if not word.isascii():
-        if _UNSPACED.search(word):
-            return tuple(word[at : at + 2] for at in range(max(1, len(word) - 1)))
-        return (word.lower(),)
-    parts = [part.lower() for part in _PART.findall(word)]
+    if word.isascii():
+        parts = [part.lower() for part in _PART.findall(word)]
+    elif _UNSPACED.search(word):
+        return tuple(word[at : at + 2] for at in range(max(1, len(word) - 1)))
+    else:
+        parts = [part.lower() for part in _parts(compose_letters(word))]
     if len(parts) <= 1:
         return (_stem(parts[0]),) if parts else ()
     kept = [_stem(part) for part in parts if len(part) > 1]
-    return (*kept, word.lower().strip("_"))
+    joined = _stem("".join(parts))
+    return (*kept, joined) if joined not in kept else tuple(kept)
+
+
+def _parts(word: str) -> list[str]:
+    """Split a word at underscores, case changes and between letters and digits, by what Unicode says of its letters."""
+    parts: list[str] = []
+    start, last = 0, ""
+    for at, letter in enumerate(word):
+        kind = "_" if letter == "_" else "9" if letter.isdecimal() else "A" if letter.isupper() else "a"
+        if last and kind != last and not (last == "A" and kind == "a"):
+            parts.append(word[start:at])
+            start = at
+        elif last == "A" and kind == "a" and at - start > 1:  # the last capital of `HTTPServer` begins the next word
+            parts.append(word[start : at - 1])
+            start = at - 1
+        last = kind
+    return [part for part in (*parts, word[start:]) if part and part.strip("_")]
 
 
 def extract_terms(text: str) -> list[str]:
     """Return the search terms of a text, in order, with repetitions."""
-    return [term for word in _WORD.findall(text) for term in split_word(word)]
+    return [term for word in extract_words(text) for term in split_word(word)]
 
 
 def _stem(word: str) -> str:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from clew.compaction import compressed
+from clew.errors import UnknownPath
 from clew.packet.explain import find_links
 from clew.packet.options import OriginalCache
 from clew.ranking.importance import Importance, compute_importance
 from clew.records import EndKind, EndReason, Record, Status
-from clew.store.ports import LOCAL, Reader
-from clew.usecases.inputs import find_record
-from clew.usecases.places import find_holder
+from clew.store.ports import LOCAL, Reader, Snapshot
+from clew.usecases.inputs import find_record, resolve_path
+from clew.usecases.places import find_code, find_holder
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +51,27 @@ def unfold(store: Reader, path: Path, handle: str) -> UnfoldedRecord:
         return UnfoldedRecord(record, status, OriginalCache(snapshot).bytes_of(record.full_text))
 
 
+def _find_file(snapshot: Snapshot, root: Path, name: str) -> Record | None:
+    """Return the record of the whole file at a path, None where there is none. Raises UnknownPath, which says why it was not read."""
+    try:
+        path = resolve_path(snapshot, root, name) if name.strip() else ""
+    except UnknownPath as error:
+        if error.why:
+            raise
+        path = ""  # nothing is known of such a file, and it may be no path
+    documents = snapshot.documents
+    if not path:
+        return None
+    docs = np.flatnonzero((documents.path_codes == documents.path_numbers[path]) & documents.alive).tolist()
+    records = snapshot.records(documents.ids_of(docs[:1]))
+    return records[0] if records else None
+
+
 def explain(store: Reader, path: Path, handle: str) -> RecordExplanation:
-    """Return a record's status, versions and links. Raises UnknownHandle."""
-    key = find_holder(store, path, handle)
+    """Return the status, versions and links of a record, or of the file at a path. Raises UnknownHandle or UnknownPath."""
+    key, (code, root) = find_holder(store, path, handle), find_code(store, path)
     with store.snapshot(LOCAL, key) as snapshot:
-        record = find_record(snapshot, handle)
+        record = (_find_file(snapshot, root, handle) if key == code else None) or find_record(snapshot, handle)
         [status] = snapshot.statuses([record.id])
         if record.kind == compressed.KIND and status.is_live:
             ended, made_from = compressed.count_ended_inputs(snapshot, record)

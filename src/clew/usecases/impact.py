@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from clew.errors import UnknownPath
 from clew.impact.couplings import find_target
 from clew.impact.impact import ImpactedFile, rank_impacted_files
+from clew.records import Remark
 from clew.store.ports import LOCAL, Reader, Snapshot
-from clew.usecases.inputs import find_record
+from clew.usecases.inputs import find_record, list_unread, resolve_path
 from clew.usecases.places import find_code
 
 
@@ -31,14 +32,22 @@ def impact(store: Reader, path: Path, names: Sequence[str], *, limit: int) -> tu
     return [f"{file}::{symbol}" if symbol else file for file, symbol in meant], found
 
 
+def find_unread_targets(store: Reader, path: Path, names: Sequence[str]) -> tuple[Remark, ...]:
+    """Return a remark for each target of `impact`, as it returns them, whose text was not read: only its name and history are known."""
+    key, _ = find_code(store, path)
+    with store.snapshot(LOCAL, key) as snapshot:
+        known = snapshot.documents.path_numbers
+        return list_unread(snapshot, [name if name in known else name.partition("::")[0] for name in names])
+
+
 def _resolve_name(snapshot: Snapshot, root: Path, name: str) -> tuple[str, str]:
     """Return the path and the symbol ("" for the whole file) that a name means. Raises UnknownPath or UnknownHandle."""
+    for cut in (name, name.partition("::")[0]):  # a file's own name may hold colons
+        with suppress(UnknownPath):
+            if path := resolve_path(snapshot, root, cut):
+                return path, name[len(cut) + 2 :]
     file, _, symbol = name.partition("::")
-    for base in (Path.cwd(), root):
-        full = Path(os.path.normpath(base / file))  # links are not followed: a path is what git calls it
-        if full.is_relative_to(root) and (inside := full.relative_to(root).as_posix()) in snapshot.documents.path_numbers:
-            return inside, symbol
-    if symbol or "/" in file or "." in file or (Path.cwd() / file).exists():  # it looks like a path
+    if resolve_path(snapshot, root, file) or symbol:
         raise UnknownPath(name)
     record = find_record(snapshot, name)
     return record.path, "" if record.subject.startswith("file:") else record.subject.partition("::")[2]

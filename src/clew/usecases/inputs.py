@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from clew.errors import UnknownHandle, UsageError
-from clew.records import PLACEHOLDER_NONCE, Record, SourceState, Spans, render_fenced
+from clew.codebase.unlisted import find_unlisted_reason
+from clew.errors import UnknownHandle, UnknownPath, UsageError
+from clew.records import PLACEHOLDER_NONCE, Record, Remark, RemarkKind, SourceState, Spans, render_fenced
+from clew.records.wording import describe_unread
 from clew.settings import Settings
 from clew.store.ports import LOCAL, Reader, Snapshot
 from clew.text.embed import Embedder, load_embedder
@@ -47,6 +51,36 @@ def list_source_states(store: Reader, key: str, prefix: str) -> list[SourceState
 def render_for_counting(spans: Spans) -> str:
     """Return the text of `spans` with fences as it will be sent, a placeholder for the nonce, to count its tokens."""
     return render_fenced(spans, PLACEHOLDER_NONCE)
+
+
+def resolve_path(snapshot: Snapshot, root: Path, name: str) -> str:
+    """Return the indexed path that a name means, relative to the current folder or to the repository's root; "" where it is no path.
+
+    Raises UnknownPath, which says why, for what looks like a path and is not indexed.
+    """
+    inside: list[str] = []
+    for base in (Path.cwd(), root):
+        full = Path(os.path.normpath(base / name))  # links are not followed: a path is what git calls it
+        if full.is_relative_to(root):
+            inside.append(full.relative_to(root).as_posix())
+            if inside[-1] in snapshot.documents.path_numbers:
+                return inside[-1]
+    if not ("/" in name or "." in name or (Path.cwd() / name).exists()):
+        return ""
+    states = snapshot.states_of_sources([f"file:{path}" for path in inside])
+    reasons = [*(state.status for state in states.values()), *(find_unlisted_reason(root, path) for path in inside)]
+    why = next((reason for reason in reasons if reason not in ("", "missing", "indexed")), "")
+    raise UnknownPath(name, describe_unread(why))
+
+
+def list_unread(snapshot: Snapshot, paths: Sequence[str]) -> tuple[Remark, ...]:
+    """Return a remark for each of these indexed paths whose text was not read, or not all of it."""
+    states = snapshot.states_of_sources([f"file:{path}" for path in paths])
+    return tuple(
+        Remark(RemarkKind.NOT_READ, (path, state.status))
+        for path in dict.fromkeys(paths)
+        if (state := states.get(f"file:{path}")) is not None and state.status != "indexed"
+    )
 
 
 def find_record(snapshot: Snapshot, handle: str) -> Record:

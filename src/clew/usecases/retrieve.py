@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from clew.codebase.unlisted import find_unlisted_reason
 from clew.errors import NotReadable
 from clew.packet.map import build_map
 from clew.packet.retrieve import retrieve as assemble_packet
@@ -34,14 +35,23 @@ def retrieve(
     with_sessions  False for the code alone.
     Counts a use of each session record shown. Raises UsageError for a negative budget, UnknownTokenizer.
     """
-    key, _ = find_code(store, path)
+    key, root = find_code(store, path)
     deadline = Deadline(deadline_ms)
     asked, counter = Question.of(question), make_counter(tokenizer)
     model, room = load_configured_embedder(settings), check_budget(budget_tokens)
 
+    unlisted = partial(find_unlisted_reason, root)
+
     def answer(snapshot: Snapshot) -> Packet:
         packet = assemble_packet(
-            snapshot, asked, budget_tokens=room, counter=counter, deadline=deadline, embedder=model, with_sessions=with_sessions
+            snapshot,
+            asked,
+            budget_tokens=room,
+            counter=counter,
+            deadline=deadline,
+            embedder=model,
+            with_sessions=with_sessions,
+            unlisted_reason=unlisted,
         )
         return freshness.mark_doubtful_entries(snapshot, path, packet)
 
@@ -56,7 +66,14 @@ def retrieve_files(
 ) -> FileList:
     """Return at most `limit` files that are relevant for a question about the repository at `path`, best first."""
     deadline = Deadline(deadline_ms)
-    make = partial(rank_files, question=Question.of(question), limit=limit, deadline=deadline, embedder=load_configured_embedder(settings))
+    make = partial(
+        rank_files,
+        question=Question.of(question),
+        limit=limit,
+        deadline=deadline,
+        embedder=load_configured_embedder(settings),
+        unlisted_reason=partial(find_unlisted_reason, find_code(store, path)[1]),
+    )
     found = freshness.answer_fresh(store, settings, path, make, lambda found: [file.path for file in found.files], deadline)
     return replace(found, skipped=tuple(dict.fromkeys([*deadline.skipped, *found.skipped])))
 

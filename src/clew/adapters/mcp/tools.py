@@ -18,7 +18,7 @@ from clew.errors import ClewError, UnknownHandle, UsageError
 from clew.packet.options import OriginalCache, attribute_text
 from clew.recall.heading import make_turn_heading
 from clew.records import Author, Span, Spans, clew_span, infer_author, make_handle, merge_spans, outside_span
-from clew.records.wording import describe_end, describe_reason
+from clew.records.wording import describe_end, describe_reason, remark_spans
 from clew.settings import find_workspace
 from clew.store.ports import LOCAL
 from clew.usecases.places import find_memory
@@ -61,10 +61,10 @@ def answer_recall(asked: ToolRequest, arguments: Mapping[str, Any]) -> Spans:
     if where in ("all", "code"):
         packet = asked.engine.retrieve(asked.folder, question, budget_tokens=budget, tokenizer=asked.tokenizer, with_sessions=False)
         parts += [clew_span("\n")] if parts else []
-        if packet.spans:
+        if packet.entries:
             parts += [clew_span(f"# From the repository, {packet.tokens:,} tokens\n"), *packet.spans]
         else:
-            parts.append(clew_span("# The repository: nothing relevant was found\n"))
+            parts += [clew_span("# The repository: nothing relevant was found\n"), *packet.spans]
     return merge_spans(parts)
 
 
@@ -131,11 +131,13 @@ def answer_impact(asked: ToolRequest, arguments: Mapping[str, Any]) -> Spans:
     if not wanted:
         raise UsageError("no name was given\nhint: names: paths such as src/a.py, or src/a.py::Class.method, or handles")
     meant, found = asked.engine.find_impact(asked.folder, wanted, limit=int(arguments.get("limit") or IMPACT_FILES_DEFAULT))
+    remarks = asked.engine.find_unread_targets(asked.folder, meant)
+    unread = [span for remark in remarks for span in (*remark_spans(remark), clew_span("\n"))]
     if not found:
-        return clew_span("No file is known to change with "), outside_span(", ".join(meant)), clew_span(".\n")
+        return *unread, clew_span("No file is known to change with "), outside_span(", ".join(meant)), clew_span(".\n")
     lines = [f"{file.path} ({'; '.join(map(describe_reason, file.reasons[:3]))})" for file in found]
     named = clew_span("Files that will probably change with "), outside_span(", ".join(meant)), clew_span(", most likely first:\n")
-    return *named, outside_span("\n".join(lines)), clew_span("\n")
+    return *unread, *named, outside_span("\n".join(lines)), clew_span("\n")
 
 
 def answer_remember(asked: ToolRequest, arguments: Mapping[str, Any]) -> Spans:

@@ -26,7 +26,7 @@ _LINKS_SHOWN = 20
 @repo_option
 @json_option
 def command(handle: str, *, repo: Path, is_json: bool) -> None:
-    """Print the record that HANDLE stands for: whether it is still true, its versions, and its links to other records."""
+    """Print the record that HANDLE, or a path, stands for: whether it is still true, its versions, and its links to other records."""
     check_folder(repo)
     with open_engine() as engine:
         explained, home = engine.explain(repo, handle), engine.settings.data_dir

@@ -11,9 +11,9 @@ import click
 from clew.cli import output
 from clew.cli.open import check_folder, index_if_new, open_engine
 from clew.cli.options import format_examples, json_option, quiet_option, repo_option
-from clew.cli.packets import render_for_stdout
+from clew.cli.packets import remark_to_json, render_for_stdout
 from clew.records import outside_span
-from clew.records.wording import describe_reason
+from clew.records.wording import describe_reason, describe_remark
 from clew.settings import find_workspace
 
 if TYPE_CHECKING:
@@ -46,10 +46,12 @@ def command(paths: tuple[str, ...], *, limit: int, repo: Path, is_json: bool, is
     with open_engine() as engine:
         index_if_new(engine, repo, is_quiet=is_quiet)
         given, found = engine.find_impact(repo, paths, limit=limit)
-        home = engine.settings.data_dir
+        home, remarks = engine.settings.data_dir, engine.find_unread_targets(repo, given)
     if is_json:
-        output.write_json(_to_json(given, found, root=root))
+        output.write_json({**_to_json(given, found, root=root), "remarks": [remark_to_json(remark) for remark in remarks]})
         return
+    for remark in () if is_quiet else remarks:
+        output.write_message(f"clew: {output.escape_control(describe_remark(remark))}")
     output.write_text(render_for_stdout((outside_span(_to_text(found)),), home=home, workspace=key))
     if not found and not is_quiet:
         output.write_message(f"clew: nothing is known to change with {', '.join(given)}")

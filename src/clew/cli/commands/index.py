@@ -76,7 +76,7 @@ def _to_text(indexed: IndexResult) -> str:
     if report.languages:
         lines.append("read as: " + ", ".join(f"{name} {count:,}" for name, count in report.languages.most_common()))
     if report.skipped:
-        lines.append("only named: " + ", ".join(f"{count:,} {reason}" for reason, count in sorted(report.skipped.items())))
+        lines.append("not read in full: " + ", ".join(f"{count:,} {reason}" for reason, count in sorted(report.skipped.items())))
     if report.broken:
         lines.append(f"did not parse whole, but can be searched: {format_count(report.broken, 'file')}")
     coupled = indexed.coupled

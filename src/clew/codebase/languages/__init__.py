@@ -11,11 +11,12 @@ import pkgutil
 import re
 from collections.abc import Iterable
 from functools import cache
+from pathlib import Path
 from typing import cast
 
 import tree_sitter
 
-from clew.codebase.languages.description import Language
+from clew.codebase.languages.description import Language, load_tables
 from clew.codebase.languages.formats import TEXT_FORMATS
 
 LANGUAGES: dict[str, Language] = {}  # name → language, of all that a grammar parses
@@ -29,6 +30,9 @@ def load_languages() -> None:
     for found in pkgutil.iter_modules(__path__):
         module = importlib.import_module(f"{__name__}.{found.name}")
         LANGUAGES.update({each.name: each for each in vars(module).values() if isinstance(each, Language)})
+    for file in sorted(Path(__file__).parent.glob("*.toml")):
+        if file.name != "formats.toml" and not file.with_suffix(".py").exists():
+            LANGUAGES.update({each.name: each for each in load_tables(file)})
     _tables.cache_clear()
 
 

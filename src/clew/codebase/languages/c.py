@@ -42,6 +42,55 @@ _CPP_HEAD = re.compile(
 )
 
 
+# A macro is written in capitals. What stands between `class` and the name, before the type of a function, or alone on a line is not C.
+_CAPITALS = rb"[A-Z][A-Z0-9_]{2,}"
+_CLASS_MACRO = re.compile(
+    rb"(?<=\b(?:class|union) )[ \t]*%(M)b(?:\([^()\n]*\))?(?=%(N)b)|(?<=\bstruct )[ \t]*%(M)b(?:\([^()\n]*\))?(?=%(N)b)"
+    % {b"M": _CAPITALS, b"N": rb"[ \t]+[A-Za-z_]\w*[ \t]*(?:final[ \t]*)?[:{\n]"}
+)
+_LEADING_MACRO = re.compile(
+    rb"^[ \t]*%b(?=[ \t]+(?:virtual|static|inline|const|explicit|extern|template|constexpr)\b"
+    rb"|[ \t]+[A-Za-z_][\w:<>*& \t]*[ \t*&]\w+[ \t]*\()" % _CAPITALS,
+    re.MULTILINE,
+)
+_LONE_MACRO = re.compile(rb"^[ \t]*(?:%b(?:\([^;{}\n]*\))?[ \t]*)+\r?$(?!\r?\n[ \t]*\{)" % _CAPITALS, re.MULTILINE)
+_ATTRIBUTE = re.compile(rb"__attribute__[ \t]*\(\([^()\n]*(?:\([^()\n]*\)[^()\n]*)*\)\)")
+_HEADER_MACRO = re.compile(
+    rb"^(?!TEST)(%b\([ \t]*)([A-Za-z_]\w*)([ \t]*(?:,|\)[ \t\r\n]))(?=[^;{}()]*\)?[ \t\r]*\n?[ \t]*\{)" % _CAPITALS, re.MULTILINE
+)
+_BRANCH = re.compile(rb"^[ \t]*#[ \t]*(if|ifdef|ifndef|elif|else|endif)\b", re.MULTILINE)
+
+
+def _without_macros(data: bytes) -> bytes:
+    """Blank what a preprocessor would take away, so that the grammar sees C: macros in capitals, attributes, and an `#else` that opens a
+    second brace for the same body. The result is as long as `data`.
+    """
+    for pattern in (_ATTRIBUTE, _CLASS_MACRO, _LEADING_MACRO, _LONE_MACRO):
+        data = pattern.sub(lambda found: b" " * len(found[0]), data)
+    data = _HEADER_MACRO.sub(_as_header, data)
+    if b"#el" not in data:
+        return data
+    kept, opened = bytearray(data), list[int]()
+    for found in _BRANCH.finditer(data):
+        what = found[1]
+        if what.startswith(b"if"):
+            opened.append(-1)
+        elif opened and what == b"endif":
+            start = opened.pop()
+            part = data[start : found.start()] if start >= 0 else b""
+            if part.count(b"{") != part.count(b"}"):
+                kept[start : found.start()] = bytes(byte if byte in b"\r\n" else 32 for byte in part)
+        elif opened and opened[-1] < 0:
+            opened[-1] = found.end()
+    return bytes(kept)
+
+
+def _as_header(found: re.Match[bytes]) -> bytes:
+    """Write a macro that makes a function's header as one: `HANDLER(stop) ` as `int     stop()`, `CALL(read, int)` as `int  read( int)`."""
+    # Of a macro with one argument, the parenthesis and the blank or line end behind it become a pair.
+    return b"int".ljust(len(found[1])) + found[2] + (b"(" if found[3].endswith(b",") else b"()").rjust(len(found[3]))
+
+
 def _declared_name(node: Node | None) -> tuple[Node | None, bool]:
     """Return the name at the bottom of a declarator, and whether it is a function's."""
     is_function = False
@@ -160,6 +209,7 @@ C = load_language(
     },
     read_imports=_imports,
     resolve_import=_resolve,
+    clean=_without_macros,
 )
 
 CPP = load_language(__file__, "cpp", shared_suffixes={"h": _CPP_HEAD}, like=C)

@@ -1,8 +1,9 @@
 """How a language is described to the parser: its files, its grammar, one query, and functions for what a query cannot say.
 
 A language is one module in this folder that makes one or more `Language`s; `clew.codebase.languages` finds it. Its names, words and
-numbers stand in a TOML file beside the module, which `described` reads. Its query, in `.scm` files or inline, captures the nodes
-of interest, and `clew.codebase.parse` does the rest the same way for every language: nesting, docs, spans, names, counting.
+numbers stand in a TOML file beside the module, which `load_language` reads; a language that needs no functions is such a file alone.
+Its query, in `.scm` files, captures the nodes of interest, and `clew.codebase.parse` does the rest the same way for every language:
+nesting, docs, spans, names, counting.
 
 What the query may capture:
 
@@ -18,13 +19,14 @@ What the query may capture:
 | local | a name that is bound here; in a function it is no reference |
 | typed | what says the type of a name: a parameter, a variable, a field; read by `Language.read_types` |
 | import | handed to `Language.imports` |
+| name, body | of the definition in the same pattern, in a language whose grammar has no fields for them |
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -114,13 +116,15 @@ class Language:
     ambient_imports   modules that every file may name without an import.
     read_types        (byte offset, name, what says its type) of a `typed` node.
     read_exports      the names that a file hands on under another name.
+    is_named_by_query  its query captures the names of definitions (`name`, joined by dots) and what follows their headers (`body`).
+    clean             blanks what the grammar cannot know, such as macros, in bytes of the same length; for the parse alone.
     """
 
     name: str
     grammar: tuple[str, str]
     query: str
     suffixes: str
-    read_imports: Callable[[SourceFile, Node], Iterable[Import]]
+    read_imports: Callable[[SourceFile, Node], Iterable[Import]] = lambda _source, _node: ()
     keywords: frozenset[str] = frozenset()
     file_names: str = ""
     interpreters: str = ""
@@ -148,6 +152,8 @@ class Language:
     ambient_imports: tuple[str, ...] = ()
     read_types: Callable[[SourceFile, Node], Iterable[tuple[int, str, str]]] | None = None
     read_exports: Callable[[SourceFile, Node], Iterable[tuple[str, str]]] | None = None
+    is_named_by_query: bool = False
+    clean: Callable[[bytes], bytes] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +282,12 @@ def load_language(module: str, name: str, *, like: Language | None = None, **fun
     if like is None:
         return Language(name, **data, **functions)
     return replace(like, name=name, **(data | {"keywords": like.keywords | data.get("keywords", frozenset())}), **functions)
+
+
+def load_tables(path: Path) -> Iterator[Language]:
+    """Give the languages of a TOML file that has no module: their queries name what they define, and their imports are not read."""
+    for name in tomllib.loads(path.read_text("utf-8")):
+        yield load_language(str(path), name, is_named_by_query=True)
 
 
 def dedent_docstring(text: str) -> str:

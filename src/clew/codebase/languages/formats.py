@@ -17,12 +17,13 @@ class TextFormat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prefixes: str = ""
     section: str = ""
     config: str = ""
+    code: str = ""
     keyed: str = ""
 
     @property
     def heading_pattern(self) -> re.Pattern[bytes]:
         """The compiled pattern of a heading; one that matches nothing where the format has none."""
-        return re.compile((self.section or self.config or r"(?!)").encode(), re.MULTILINE)
+        return re.compile((self.section or self.config or self.code or r"(?!)").encode(), re.MULTILINE)
 
 
 TEXT_FORMATS = msgspec.toml.decode(Path(__file__).with_name("formats.toml").read_bytes(), type=dict[str, TextFormat])

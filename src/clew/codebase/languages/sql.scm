@@ -1,0 +1,12 @@
+(statement (create_table (object_reference) @name)) @struct
+(statement (create_view (object_reference) @name)) @struct
+(statement (create_materialized_view (object_reference) @name)) @struct
+(statement (create_index column: (identifier) @name)) @constant
+(statement (create_function (object_reference) @name)) @function
+(statement (create_trigger (object_reference) @name)) @function
+(statement (create_policy (object_reference) @name)) @constant
+(statement (create_type (object_reference) @name)) @type
+(statement (create_schema (identifier) @name)) @namespace
+(comment) @comment
+(marginalia) @comment
+(invocation (object_reference) @call)
