@@ -178,6 +178,14 @@ CASES: dict[str, tuple[dict[str, str], set[str]]] = {
         },
         {"a.c::fill -> a.c::help", "b.c::main -> a.c::fill", "b.c::main -> a.h::fill"},
     ),
+    "a specialisation in C++ is another type": (
+        {
+            "a.h": "template <class T> struct form {};\ntemplate <> struct form<int> { int put(int x) { return lay(x); } int lay(int x) { return x; } };\n",
+            "b.h": '#include "a.h"\ntemplate <> struct form<char> { int put(int x) { return lay(x); } int lay(int x) { return x; } };\n'
+            "int f(form<long> g) { return g.put(1); }\n",
+        },
+        {"a.h::form.put -> a.h::form.lay", "b.h::form.put -> b.h::form.lay"},
+    ),
     "a name of another language": (
         {
             "web/redeem.ts": "export function redeemCoupon(code: string) { return code; }\n",

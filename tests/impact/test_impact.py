@@ -192,3 +192,27 @@ def test_a_literal_that_many_files_hold_couples_none(engine: Engine, root: Path)
     _, found = engine.find_impact(root, ["src/signals.py"], limit=100)
 
     assert not any(reason.kind is MatchKind.SHARED_LITERAL for one in found for reason in one.reasons)
+
+
+def test_users_of_a_changed_signature_are_told(engine: Engine, root: Path) -> None:
+    """Who calls what has another header now learns so first; a changed body says nothing of the kind."""
+    engine.index(root)
+    changed = FILES["src/knots.py"].replace("tie_bowline(rope)", "tie_bowline(rope, turns)").replace("return rope\n", "return rope, 1\n")
+    write(root, {"src/knots.py": changed})
+    engine.index(root)
+
+    _, found = engine.find_impact(root, ["src/knots.py"], limit=10)
+
+    reasons = {one.path: one.reasons for one in found}
+    assert reasons["src/sails.py"][0] == MatchReason(MatchKind.SIGNATURE_CHANGED, ("tie_bowline",))
+    assert all(reason.kind is not MatchKind.SIGNATURE_CHANGED for reason in reasons["src/reefing.py"])
+
+
+def test_without_history_users_come_before_what_stands_beside(engine: Engine, root: Path) -> None:
+    """A file that imports and calls comes before one of the same name elsewhere and before neighbours."""
+    write(root, {"old/knots.py": "def other():\n    return 1\n"})
+    engine.index(root)
+
+    _, found = engine.find_impact(root, ["src/knots.py"], limit=3)
+
+    assert [one.path for one in found][:2] == ["src/reefing.py", "src/sails.py"]

@@ -110,6 +110,7 @@ class MatchKind(StrEnum):
     IMPORTED_BY_TARGET = "imported by target"
     USES_TARGET = "uses target"  # (how)
     USED_BY_TARGET = "used by target"  # (how)
+    SIGNATURE_CHANGED = "signature changed"  # (name) of what it uses, when the target last changed
     SHARED_LITERAL = "shared literal"  # (text)
     SHARED_NAME = "shared name"  # (name)
     SAME_NAME = "same name"

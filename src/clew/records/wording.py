@@ -123,6 +123,8 @@ def describe_reason(reason: MatchReason) -> str:
             return f"{_named(values[1])} {_USES[str(values[0])]} it"
         case MatchKind.USES_TARGET:
             return f"{_USES[str(values[0])]} it"
+        case MatchKind.SIGNATURE_CHANGED:
+            return f"uses {_named(values[0])}, whose signature changed"
         case MatchKind.USED_BY_TARGET:
             return f"is {_USED[str(values[0])]} by it"
         case MatchKind.CONTAINS:

@@ -21,6 +21,9 @@ from clew.text.postings import NO_SCOPE, NameUse, hash_term, mix_name_arrays
 
 NAME_BEARERS_MAX = 24  # a name that more records define tells nothing; guess from the df of `__init__`, `get`, `run`
 NAME_USERS_MAX = 300  # likewise for a name that more records use; guess
+C_ENDINGS = (".c", ".h", ".cc", ".cpp", ".cxx", ".hh", ".hpp", ".hxx", ".inl", ".ipp", ".tpp", ".cu", ".cuh")
+C_TYPES = frozenset(("class", "struct"))
+C_FILES_MAX = 3  # files that declare and define one function of a program in C; in more it is several; guess
 SCOPE_SAME_FILE = 0.95  # confidences of a name's resolution: agreement with a type checker falls in this order;
 SCOPE_IMPORTED = 0.85  # the figures themselves are guesses
 SCOPE_UNIQUE = 0.60
@@ -250,6 +253,8 @@ class Names:
         """Join used names with their bearers: by place where the file says one, by name alone for what prose and sessions mention."""
         placed = uses.where(uses.scopes > NO_SCOPE)
         row, head = self._places.find(placed.scopes, placed.names)
+        keep = self._is_one(row, placed.docs[row], head)
+        row, head = row[keep], head[keep]
         tail = placed.docs[row]
         is_same = self._documents.path_codes[tail] == self._documents.path_codes[head]
         scope = np.where(is_same, np.float32(SCOPE_SAME_FILE), np.float32(SCOPE_IMPORTED))
@@ -264,6 +269,31 @@ class Names:
         weight = use * scope * np.minimum(1.0, 0.5 + 0.25 * np.log2(counts + 1.0))
         keep = tails != heads
         return NameEdges(tails[keep].astype(np.int32), heads[keep].astype(np.int32), kinds[keep], weight[keep].astype(np.float32))
+
+    def _is_one(self, row: NDArray[np.int64], tail: Numbers, head: Numbers) -> NDArray[np.bool_]:
+        """Return which of the documents that a name means in C and C++ may be meant: specialisations of a template share its name.
+
+        Of members of several types only those of the type that the user stands in, of anything in more than C_FILES_MAX files nothing.
+        """
+        documents = self._documents
+        is_c = np.array([path.endswith(C_ENDINGS) for path in documents.paths], np.bool_)[documents.path_codes[tail]]
+        keep = np.ones(len(row), np.bool_)
+        if not is_c.any():
+            return keep
+        at = np.flatnonzero(is_c)
+        parent = documents.parent[head[at]]
+        in_type = (parent >= 0) & self._is_type[np.maximum(parent, 0)]
+        types = np.unique(np.stack([row[at][in_type], parent[in_type].astype(np.int64)]), axis=1)[0]
+        files = np.unique(np.stack([row[at], documents.path_codes[head[at]].astype(np.int64)]), axis=1)[0]
+        size = int(row.max()) + 1
+        is_split = np.bincount(types, minlength=size)[row[at]] > 1
+        is_spread = np.bincount(files, minlength=size)[row[at]] > C_FILES_MAX
+        keep[at] = np.where(is_split, in_type & (parent == documents.parent[tail[at]]), ~is_spread)
+        return keep
+
+    @cached_property
+    def _is_type(self) -> NDArray[np.bool_]:
+        return self._documents.is_of_kinds(C_TYPES)
 
     def _by_name(self, uses: _Uses) -> tuple[NDArray[np.int64], Numbers, Floats]:
         """Return (rows of `uses`, bearers, confidence) of names that are looked up everywhere, the nearest bearers alone."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from clew.records import EndKind, EndReason, Record, Status
 from clew.store.ports import LOCAL, Reader, Snapshot
 from clew.usecases.inputs import find_record, resolve_path
 from clew.usecases.places import find_code, find_holder
+
+if TYPE_CHECKING:
+    from clew.codebase.symbol_changes import SymbolChanges
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,7 @@ class RecordExplanation:
     """A record with its status, all versions of its subject, oldest first, and its links to other records.
 
     importance  how much would be lost with it, in its parts.
+    changes     what the latest indexed change of a code record's file did to the file's symbols; None where the index knows one version.
     links       (relation, name, handle, weight) by falling weight; relations are "calls", "called by", "refers to", "contains", ….
     """
 
@@ -40,6 +45,7 @@ class RecordExplanation:
     importance: Importance
     versions: tuple[tuple[Record, Status], ...]
     links: tuple[tuple[str, str, str, float], ...]
+    changes: SymbolChanges | None = None
 
 
 def unfold(store: Reader, path: Path, handle: str) -> UnfoldedRecord:
@@ -79,4 +85,22 @@ def explain(store: Reader, path: Path, handle: str) -> RecordExplanation:
         versions = snapshot.of_subject(record.subject)
         statuses = snapshot.statuses([version.id for version in versions])
         [importance] = compute_importance(snapshot, [record], [status])
-        return RecordExplanation(record, status, importance, tuple(zip(versions, statuses, strict=True)), find_links(snapshot, record))
+        links = find_links(snapshot, record)
+        changes = find_symbol_changes(snapshot, record.path) if record.source.startswith("file:") else None
+        return RecordExplanation(record, status, importance, tuple(zip(versions, statuses, strict=True)), links, changes)
+
+
+def find_symbol_changes(snapshot: Snapshot, path: str) -> SymbolChanges | None:
+    """Return what the latest indexed change of a file did to its symbols; None for a file of which one version is known."""
+    from clew.codebase.symbol_changes import compare_symbols  # lazy: a question imports no parser
+
+    versions = snapshot.of_subject(f"file:{path}")
+    statuses = snapshot.statuses([version.id for version in versions])
+    live = [version for version, status in zip(versions, statuses, strict=True) if status.is_live]
+    before = [
+        version for version, status in zip(versions, statuses, strict=True) if not status.is_live and status.superseded_by == live[-1].id
+    ] if live else []  # fmt: skip
+    if not before or not before[-1].digest or not live[-1].digest:
+        return None
+    texts = snapshot.originals([before[-1].digest, live[-1].digest])
+    return compare_symbols(path, texts[before[-1].digest], texts[live[-1].digest])

@@ -9,8 +9,9 @@ from pathlib import Path
 from clew.errors import UnknownPath
 from clew.impact.couplings import find_target
 from clew.impact.impact import ImpactedFile, rank_impacted_files
-from clew.records import Remark
+from clew.records import MatchKind, MatchReason, Remark
 from clew.store.ports import LOCAL, Reader, Snapshot
+from clew.usecases.explain import find_symbol_changes
 from clew.usecases.inputs import find_record, list_unread, resolve_path
 from clew.usecases.places import find_code
 
@@ -29,6 +30,8 @@ def impact(store: Reader, path: Path, names: Sequence[str], *, limit: int) -> tu
             if each is None:
                 raise UnknownPath(name)
         found = rank_impacted_files(snapshot, [each for each in given if each is not None], limit=limit)
+        for file in dict.fromkeys(file for file, _ in meant):
+            _mark_users_of_changed_signatures(snapshot, file, found)
     return [f"{file}::{symbol}" if symbol else file for file, symbol in meant], found
 
 
@@ -38,6 +41,18 @@ def find_unread_targets(store: Reader, path: Path, names: Sequence[str]) -> tupl
     with store.snapshot(LOCAL, key) as snapshot:
         known = snapshot.documents.path_numbers
         return list_unread(snapshot, [name if name in known else name.partition("::")[0] for name in names])
+
+
+def _mark_users_of_changed_signatures(snapshot: Snapshot, path: str, found: Sequence[ImpactedFile]) -> None:
+    """Give files that use a symbol of `path` whose signature its latest indexed change altered a first reason that says so."""
+    changes = find_symbol_changes(snapshot, path)
+    documents = snapshot.documents
+    for name in changes.signature if changes is not None else ():
+        users = snapshot.names.incoming(snapshot.names.defining(f"symbol:{path}::{name}")).tails
+        paths = {documents.path_of(int(doc)) for doc in users.tolist()}
+        for one in found:
+            if one.path in paths:
+                one.reasons = (MatchReason(MatchKind.SIGNATURE_CHANGED, (name,)), *one.reasons)
 
 
 def _resolve_name(snapshot: Snapshot, root: Path, name: str) -> tuple[str, str]:

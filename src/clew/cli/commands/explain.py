@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,7 @@ def _to_json(explained: RecordExplanation) -> dict[str, Any]:
         "versions": [
             {"id": version.id, "handle": make_handle(version.id), **status_to_json(standing)} for version, standing in explained.versions
         ],
+        "changes": asdict(explained.changes) if explained.changes is not None else None,
         "links": [{"how": how, "name": name, "handle": handle, "weight": weight} for how, name, handle, weight in explained.links],
     }
 
@@ -69,6 +71,16 @@ def _to_text(explained: RecordExplanation) -> str:
     ]
     if len(explained.versions) > 1:
         rows += [("version", f"[{make_handle(version.id)}] {format_status(standing)}") for version, standing in explained.versions]
+    if (changes := explained.changes) is not None:
+        moved = tuple(f"{old} to {new}" for old, new in changes.moved)
+        told = {
+            "added": changes.added,
+            "removed": changes.removed,
+            "moved": moved,
+            "new signature": changes.signature,
+            "new body": changes.body,
+        }
+        rows += [(f"file: {what}", ", ".join(names)) for what, names in told.items() if names]
     rows += [(how, f"{name} [{handle}]" if handle else name) for how, name, handle, _ in explained.links[:_LINKS_SHOWN]]
     if len(explained.links) > _LINKS_SHOWN:
         rows.append(("…", f"{len(explained.links) - _LINKS_SHOWN:,} more links; --json lists them all"))
