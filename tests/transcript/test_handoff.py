@@ -310,8 +310,8 @@ def test_a_check_that_a_subagent_ran_was_seen() -> None:
     file = FileState("src/tax.py", FileStatus.EDITED, checked_by=(replace(PASSED, seq=7),), was_tried=True, seq=5)
     seen = (WorkingFile("src/tax.py", "edit", 5),)
 
-    assert "no build, lint or test" not in handoff(TaskState(files=(file,), working_set=seen), quarter, 1000)
-    assert "no build, lint or test was seen" in handoff(TaskState(files=(replace(file, checked_by=()),), working_set=seen), quarter, 1000)
+    assert "no check was seen" not in handoff(TaskState(files=(file,), working_set=seen), quarter, 1000)
+    assert "no check was seen in this session" in handoff(TaskState(files=(replace(file, checked_by=()),), working_set=seen), quarter, 1000)
 
 
 def test_a_failure_is_not_the_last_word_on_a_check_that_ran_since() -> None:

@@ -312,13 +312,14 @@ def _unseen(state: TaskState) -> Iterator[_Entry]:
     if not state.working_set:
         return
     if not state.files:
-        yield _entry(_CHANGED, 0, 0, "- no change of a file was seen in this session")
+        nothing = "no file was changed" if state.checks else "no file was changed, and no check was seen"
+        yield _entry(_CHANGED, 0, 0, f"- {nothing} in this session, as far as its calls show")
         return
     checked = [check.seq for check in (*state.checks, *(check for file in state.files for check in file.checked_by))]
     if not checked:
-        yield _entry(_FAILED, 0, 0, "- no build, lint or test was seen in this session")
+        yield _entry(_FAILED, 0, 0, "- no check was seen in this session: no build, no lint, no tests")
     elif max(checked) < max(file.seq for file in state.files):
-        yield _entry(_FAILED, 0, 0, "- no build, lint or test was seen since the last change of a file")
+        yield _entry(_FAILED, 0, 0, "- no check was seen since the last change of a file: no build, no lint, no tests")
 
 
 def _place_entries(place: WorkPlace) -> Iterator[_Entry]:
