@@ -46,6 +46,18 @@ def test_what_is_defined_is_named_after_itself(read: Read, path: str, text: str,
     assert facts.is_whole
 
 
+def test_the_handler_of_a_route_is_a_function_called_by_its_name_or_its_route(read: Read) -> None:
+    """So that the string of a route finds what answers it."""
+    text = (
+        'app.get("/users", check, async function listUsers(req, res) { res.send(1); });\n'
+        'router.post("/users/:id", (req) => req);\ncache.get("users", f);\n'
+    )
+
+    found = [(symbol.kind, symbol.name) for symbol in read("server.js", text).symbols[1:]]
+
+    assert found == [("function", "listUsers"), ("function", "post /users/:id")]
+
+
 def test_docs_calls_and_bases_are_read_without_functions(read: Read) -> None:
     shell, scala, lua = read("a.sh", SHELL), read("a.scala", SCALA), read("a.lua", LUA)
 

@@ -37,6 +37,7 @@ from clew.codebase.path_index import (
 )
 
 _FUNCTIONS = frozenset(("arrow_function", "function_expression", "generator_function"))
+_ROUTES = frozenset(("get", "post", "put", "patch", "delete", "head", "options", "all", "use"))  # of routers: `app.get("/users", …)`
 _TESTS = frozenset(("describe", "it", "test", "suite", "context", "specify", "bench", "fdescribe", "fit", "xit", "xdescribe"))
 _EXPORTS = re.compile(r"^(?:module\.exports|exports|this|window|globalThis|self)(?:\.|$)")
 _ENDINGS = (".ts", ".tsx", ".d.ts", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs", ".json", ".vue", ".svelte")
@@ -96,10 +97,10 @@ def _member(source: SourceFile, node: Node, kind: SymbolKind) -> Iterable[Defini
 
 
 def _statement(source: SourceFile, node: Node, _kind: SymbolKind) -> Iterable[Definition]:
-    """Return `a.b = function …`, or `it("…", …)`."""
+    """Return `a.b = function …`, `it("…", …)`, or `app.get("/…", …)`."""
     inner = node.named_child(0)
     if inner.type == "call_expression":
-        return _test(source, node, inner)
+        return _titled(source, node, inner)
     right = inner.child_by_field_name("right")
     if right is None or not (_is_function(right) or right.type == "class"):
         return ()
@@ -109,13 +110,21 @@ def _statement(source: SourceFile, node: Node, _kind: SymbolKind) -> Iterable[De
     return _assigned(source, node, right, kind, name or source.field_text(right, "name") or "exports", qualifier)
 
 
-def _test(source: SourceFile, node: Node, call: Node) -> Iterable[Definition]:
-    arguments = call.child_by_field_name("arguments")
-    if source.field_text(call, "function").split(".", 1)[0] not in _TESTS or arguments is None:
+def _titled(source: SourceFile, node: Node, call: Node) -> Iterable[Definition]:
+    """Return the function that a call is given behind a title: a test, or the handler of a route, called by its method and path."""
+    arguments, called = call.child_by_field_name("arguments"), source.field_text(call, "function")
+    if arguments is None:
         return ()
-    title = source.node_text(arguments.named_child(0)).strip("\"'`")
-    body = next((child.child_by_field_name("body") for child in arguments.named_children if _is_function(child)), None)
-    return build_definition(source, node, "test", name=title, body=body) if body is not None else ()
+    title, verb = source.node_text(arguments.named_child(0)).strip("\"'`"), called.rpartition(".")[2]
+    is_test = called.split(".", 1)[0] in _TESTS
+    if not is_test and not ("." in called and verb in _ROUTES and title.startswith("/")):
+        return ()
+    handler = next((child for child in reversed(arguments.named_children) if _is_function(child)), None)
+    body = handler.child_by_field_name("body") if handler is not None else None
+    if handler is None or body is None:
+        return ()
+    name = title if is_test else source.field_text(handler, "name") or f"{verb} {title}"
+    return build_definition(source, node, "test" if is_test else "function", name=name, body=body)
 
 
 def _default_export(source: SourceFile, node: Node, kind: SymbolKind) -> Iterable[Definition]:
