@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from clew.recall.recall import Recalled
     from clew.records import Observation, Packet, Remark, Spans, TaskState, Tier
     from clew.store.ports import PurgeResult, Writer
+    from clew.transcript.follow import ProgressReader
     from clew.transcript.session_files import SessionFiles
     from clew.usecases.augment import PromptAddition
     from clew.usecases.compact import CompactionInput
@@ -213,13 +215,25 @@ class Engine:
             at=at, budget_tokens=budget_tokens, tokenizer=tokenizer, path=path, with_earlier=with_earlier,
         )  # fmt: skip
 
-    def describe_state(self, path: Path, session: str, *, at: str | None = None) -> dict[str, Any]:
-        """Return what the agent of a session was working on before the record `at` (None: at its end), as the JSON of `clew state`."""
-        return usecases.state.describe_state(usecases.state.read_state(self.store, session, at=at, path=path))
+    def describe_state(self, path: Path, session: str, *, at: str | None = None, seconds_max: float = inf) -> dict[str, Any]:
+        """Return what the agent of a session was working on before the record `at` (None: at its end), as the JSON of `clew state`.
 
-    def hand_off(self, session: str, *, budget_tokens: int, tokenizer: str, path: Path) -> Spans:
-        """Return the state of a session's work (goals, rules, files, errors, plan) as text; () where the user asked for nothing."""
-        return usecases.compact.hand_off(self.store, session, budget_tokens=budget_tokens, tokenizer=tokenizer, path=path)
+        seconds_max  time to read what is not ingested yet: `unread_bytes` says what was left.
+        """
+        return usecases.state.describe_state(usecases.state.read_state(self.store, session, at=at, path=path, seconds_max=seconds_max))
+
+    def hand_off(self, session: str, *, budget_tokens: int, tokenizer: str, path: Path, seconds_max: float = inf) -> Spans:
+        """Return the state of a session's work (goals, rules, files, errors, plan) as text; () where the user asked for nothing.
+
+        seconds_max  time to read what is not ingested yet; a state of before that says so.
+        """
+        return usecases.compact.hand_off(
+            self.store, session, budget_tokens=budget_tokens, tokenizer=tokenizer, path=path, seconds_max=seconds_max
+        )
+
+    def open_progress(self, session: SessionFiles, path: Path) -> ProgressReader:
+        """Return a reader of a session's task state that continues from what is stored of its transcript."""
+        return usecases.progress.open_progress(self.store, session, path)
 
     def load_compaction_input(
         self, session: SessionFiles, lines: Sequence[bytes], *, tokenizer: str, path: Path, root: Path | None = None

@@ -149,7 +149,8 @@ def test_what_is_added_to_a_prompt_is_fenced(place: Place) -> None:
 
 
 def test_no_printed_text_is_taken_for_an_answer_or_a_refusal_of_the_user(place: Place) -> None:
-    state = place.hooks.sessions.read_task(place.hooks.sessions.update("s1", transcript=str(place.told.path)), place.told.cwd)
+    live = place.hooks.sessions.update("s1", cwd=str(place.told.cwd), transcript=str(place.told.path))
+    state = place.hooks.policy.read_task(live)
 
     assert not [stated for stated in (*state.goals, *state.constraints) if "HOSTILE" in stated.text]
 

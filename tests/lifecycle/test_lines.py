@@ -13,7 +13,7 @@ from clew.lifecycle.apply import apply_deltas
 from clew.store.memory import MemoryStore
 from clew.store.ports import Writer
 from clew.store.sqlite.store import SqliteStore
-from clew.transcript.follow import read_deltas
+from clew.transcript.follow import load_stored_progress, read_deltas
 from tests.looking import look
 
 SESSION = "11111111-2222-4333-8444-555555555555"
@@ -66,6 +66,31 @@ def test_a_session_that_is_read_anew_does_not_bring_back_what_was_purged(store: 
     index = look(store, "w").documents
     live = [index.id_of(doc) for doc in range(index.size) if index.alive[doc]]
     assert sorted(live) == sorted(record.id for record in look(store, "w").records_of_sources(SOURCE))
+
+
+def kept_state(store: Writer) -> str:
+    state = look(store, "w").source_state(SOURCE)
+    kept = load_stored_progress(state) if state else None
+    return repr(kept and kept[0].tracker.state())
+
+
+def test_the_kept_state_of_a_session_forgets_what_is_purged_and_goes_on(store: Writer, tmp_path: Path) -> None:
+    """At once, when the session grows, and when it is read anew."""
+    apply_deltas(store, "w", read_deltas(transcript(tmp_path, "first", SECRET)))
+    assert SECRET in kept_state(store)
+    (record,) = [record for record in look(store, "w").records_of_sources(SOURCE) if record.uuid == "u1" and record.kind == "prompt"]
+
+    forget.purge_records(store, "w", [record.id], reason="", now_ns=1)
+    once = kept_state(store)
+    grown = transcript(tmp_path, "first", SECRET, "third")
+    apply_deltas(store, "w", read_deltas(grown, state=look(store, "w").source_state(SOURCE)))
+    again = kept_state(store)
+    apply_deltas(store, "w", read_deltas(grown))
+
+    assert "first" in once
+    assert "third" in again
+    assert "third" in kept_state(store)
+    assert SECRET not in once + again + kept_state(store)
 
 
 def test_lines_of_a_session_without_anything_purged_are_kept_as_they_stand(store: Writer, tmp_path: Path) -> None:

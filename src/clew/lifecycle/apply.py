@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from clew.lifecycle.redaction import redact_delta
+from clew.lifecycle.redaction import rebuild_progress, redact_delta
 from clew.records import Delta
 from clew.store.ports import LOCAL, Writer
 
@@ -34,14 +34,20 @@ def apply_deltas(writer: Writer, workspace: str, deltas: Iterable[Delta]) -> App
         totals = ApplyTotals(generation=snapshot.generation)
     batch: list[Delta] = []
     size = 0
+    redacted: set[str] = set()
     for delta in deltas:
-        batch += redact_delta(writer, workspace, delta)
+        rest = redact_delta(writer, workspace, delta, is_redacted=delta.source in redacted)
+        if len(rest) > 1:  # a session that is read again: its lines hold what was purged, and so does the state that was made of them
+            redacted.add(delta.source)
+        batch += rest
         size += sum(len(blob.data) for blob in delta.blobs) + len(delta.segment)
         if size >= TRANSACTION_BYTES or len(batch) >= TRANSACTION_DELTAS:
             _apply(writer, workspace, batch, totals)
             batch, size = [], 0
     if batch:
         _apply(writer, workspace, batch, totals)
+    for source in redacted:
+        rebuild_progress(writer, workspace, source)
     return totals
 
 

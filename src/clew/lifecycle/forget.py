@@ -12,14 +12,13 @@ from functools import partial
 
 from clew.compaction import compressed
 from clew.errors import OriginalPurged
-from clew.lifecycle.redaction import TRANSCRIPT_KIND, build_piece_delta, redact_records
+from clew.lifecycle.redaction import PRODUCER, TRANSCRIPT_KIND, build_piece_delta, rebuild_progress, redact_records
 from clew.ranking.importance import NEUTRAL, compute_importance
 from clew.records import Delta, Record, Tier
 from clew.store.ports import LOCAL, PurgeResult, Reader, Snapshot, Writer
 from clew.text.secrets import mask_text
 from clew.transcript.redact import repeats_text, strip_user_text
 
-PRODUCER = "lifecycle/1"  # name and version of this producer in its Deltas
 DAY_NS = 86_400 * 1_000_000_000
 AGELESS_KINDS = frozenset({"constraint", "decision", "plan", "pinned"})  # what the user wants does not age
 DERIVED_KINDS = frozenset({"constraint", "decision", "claim", "dead_end"})  # kinds that repeat words of the record they were made of
@@ -98,7 +97,10 @@ def purge_records(writer: Writer, workspace: str, ids: Sequence[str], *, reason:
             _redact_note(snapshot, source, changes)
     if changes:
         writer.apply(workspace, changes)
-    return writer.purge(workspace, list(dict.fromkeys(doomed)), mask_text(reason), now_ns)
+    purged = writer.purge(workspace, list(dict.fromkeys(doomed)), mask_text(reason), now_ns)
+    for source in told:
+        rebuild_progress(writer, workspace, source)
+    return purged
 
 
 def purge_whole_source(writer: Writer, workspace: str, source: str, *, reason: str, now_ns: int) -> PurgeResult:

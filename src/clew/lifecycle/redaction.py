@@ -12,20 +12,26 @@ from hashlib import blake2b
 
 from clew.records import Blob, Delta, Record, make_id
 from clew.store import rules
-from clew.store.ports import LOCAL, Reader
+from clew.store.ports import LOCAL, Reader, Writer
 from clew.text import postings
 from clew.text.postings import SearchDocument, pack_postings
-from clew.transcript.redact import redact_lines
+from clew.transcript import follow
+from clew.transcript.dialects import TranscriptOrigin
+from clew.transcript.redact import redact_lines, strip_user_text
 
+PRODUCER = "lifecycle/1"  # name and version of this room in its Deltas
 TRANSCRIPT_KIND = "transcript"  # kind of the records that hold a transcript's own lines
 
 
-def redact_delta(reader: Reader, workspace: str, delta: Delta) -> list[Delta]:
+def redact_delta(reader: Reader, workspace: str, delta: Delta, *, is_redacted: bool = False) -> list[Delta]:
     """Return the Deltas to apply in place of `delta`: itself, or without the transcript lines of records that were purged before.
 
+    is_redacted  an earlier Delta of the same reading was cut, so what its state keeps of the words is left out.
     All returned Deltas must be applied together. Of a call and its result in two Deltas, only the second one's lines are known here.
     Cost  one look at the status of each record, about 5 µs.
     """
+    if is_redacted and delta.state is not None:
+        delta = replace(delta, state=replace(delta.state, note=strip_user_text(delta.state.note)))
     pieces = [record for record in delta.records if record.kind == TRANSCRIPT_KIND]
     if not pieces:
         return [delta]
@@ -54,7 +60,9 @@ def redact_delta(reader: Reader, workspace: str, delta: Delta) -> list[Delta]:
         blobs=tuple(blob for blob in delta.blobs if blob.digest not in dropped),
         segment=postings.drop_from_postings(delta.segment, gone) if delta.segment else b"",
     )
-    return [kept, *(build_piece_delta(piece, rest, replace(delta, is_whole=False)) for piece, rest in cut)]
+    if kept.state is not None:
+        kept = replace(kept, state=replace(kept.state, note=strip_user_text(kept.state.note)))
+    return [kept, *(build_piece_delta(piece, rest, replace(kept, is_whole=False)) for piece, rest in cut)]
 
 
 def build_piece_delta(piece: Record, rest: bytes, like: Delta) -> Delta:
@@ -64,6 +72,20 @@ def build_piece_delta(piece: Record, rest: bytes, like: Delta) -> Delta:
     fresh = replace(piece, id=make_id(piece.subject, digest), digest=digest, texts=(*piece.texts[:-1], text))
     segment = pack_postings([SearchDocument(fresh.id, fresh.layer, fresh.kind, "", ("", "", "", "", ""))])
     return Delta(like.by, piece.source, is_whole=False, records=(fresh,), blobs=(Blob(digest, rest),), segment=segment, state=like.state)
+
+
+def rebuild_progress(writer: Writer, workspace: str, source: str) -> None:
+    """Make the task state that is stored with a session again from the lines that are stored of it, without those that were purged."""
+    with writer.snapshot(LOCAL, workspace) as snapshot:
+        state = snapshot.source_state(source)
+        pieces = [record for record in snapshot.records_of_sources(source) if record.kind == TRANSCRIPT_KIND]
+        pieces.sort(key=lambda record: record.full_text.start_line)
+        lines = [snapshot.original(piece.full_text.blob)[piece.full_text.start : piece.full_text.end] for piece in pieces]
+        session = source.removeprefix("session:")
+        agents = frozenset(other.source.partition("/")[2] for other in snapshot.source_states(f"{source}/"))
+    if state is not None and "/" not in session:
+        state = follow.rebuild_progress(state, lines, TranscriptOrigin(session, separate_agents=agents))
+        writer.apply(workspace, [Delta(PRODUCER, source, is_whole=False, state=state)])
 
 
 def redact_records(raw: bytes, records: Sequence[Record], text_of: Callable[[Record], str]) -> bytes:

@@ -9,20 +9,24 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
-from clew.records import Observation, Packet, TaskState
+from clew.records import Packet
 from clew.sessions.processes import is_alive
-from clew.task.tracker import TaskTracker
-from clew.transcript.parse import ResumePoint, TranscriptReader
+from clew.transcript.follow import ProgressReader
+from clew.transcript.session_files import SessionFiles
 
 _SESSIONS_MAX = 200  # session files; the oldest are deleted first. Guess
 SEEN_HANDLES_MAX = 500  # handles remembered as being in one window; guess
-_TASK_READERS_MAX = 16  # sessions whose task state is held in memory; guess
+_FOLLOWED_MAX = 16  # sessions whose task state is held in memory; guess
+
+
+T = TypeVar("T")
 
 
 class LastPacket(msgspec.Struct):
@@ -103,30 +107,12 @@ class LiveSession(msgspec.Struct):
         return bool(self.transcript) and Path(self.transcript).is_file()
 
 
-class TaskStateReader:
-    """Task state of one session, kept up to date by reading what its transcript gained since the last call. Thread-safe."""
+class _Followed:
+    """The reader of one transcript's task state, used by one thread at a time."""
 
-    def __init__(self, transcript: Path, root: str) -> None:
-        self.transcript, self.root = transcript, root
-        self._carry: ResumePoint | None = None
-        self._tracker = TaskTracker(root=root)
-        self._lock = threading.Lock()
-
-    def read_state(self) -> TaskState:
-        """Read the transcript's new lines and return the task state after them; a transcript that does not exist counts as empty."""
-        with self._lock:
-            for seen in self._new():
-                self._tracker.observe(seen)
-            return self._tracker.state()
-
-    def _new(self) -> Iterator[Observation]:
-        if not self.transcript.is_file():
-            return
-        if self._carry is not None and self.transcript.stat().st_size < self._carry.offset:
-            self._carry, self._tracker = None, TaskTracker(root=self.root)
-        reading = TranscriptReader(self.transcript, resume_point=self._carry)
-        yield from reading.read_observations()
-        self._carry = reading.resume_point()
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.reader: ProgressReader | None = None
 
 
 class LiveSessions:
@@ -136,7 +122,7 @@ class LiveSessions:
         self.folder = folder
         self._lock = threading.RLock()
         self._known: dict[str, LiveSession] = {}
-        self._task_readers: dict[str, TaskStateReader] = {}
+        self._followed: dict[str, _Followed] = {}  # by transcript
         with suppress(OSError):
             for file in sorted(folder.glob("*.json"), key=lambda file: file.stat().st_mtime)[-_SESSIONS_MAX:]:
                 with suppress(OSError, msgspec.DecodeError, msgspec.ValidationError):  # one that is broken is begun anew
@@ -181,19 +167,31 @@ class LiveSessions:
         with self._lock:
             oldest = min(self._known.values(), key=lambda live: live.at)
             del self._known[oldest.id]
-            self._task_readers.pop(oldest.id, None)
+            self._followed.pop(oldest.transcript, None)
         (self.folder / f"{oldest.id}.json").unlink(missing_ok=True)
 
-    def read_task(self, live: LiveSession, root: Path) -> TaskState:
-        """Return the task state of a session from its transcript as it is now; `root` is its repository's root."""
+    def follow(
+        self, session: SessionFiles, open_reader: Callable[[SessionFiles], ProgressReader], use: Callable[[ProgressReader], T],
+        seconds_max: float,
+    ) -> T:  # fmt: skip
+        """Return what `use` makes of a session's task state as its transcript is now. Raises NotReadable.
+
+        open_reader  makes the reader, at the first call. seconds_max  time for what the transcript gained since the last one.
+        """
+        name = str(session.path)
         with self._lock:
-            found = self._task_readers.pop(live.id, None)
-            if found is None or str(found.transcript) != live.transcript:
-                found = TaskStateReader(Path(live.transcript), str(root))
-            self._task_readers[live.id] = found
-            while len(self._task_readers) > _TASK_READERS_MAX:
-                del self._task_readers[next(iter(self._task_readers))]
-        return found.read_state()
+            found = self._followed[name] = self._followed.pop(name, None) or _Followed()
+            while len(self._followed) > _FOLLOWED_MAX:
+                del self._followed[next(iter(self._followed))]
+        with found.lock:
+            found.reader = found.reader or open_reader(session)
+            found.reader.advance(seconds_max=seconds_max)
+            return use(found.reader)
+
+    def stop_following(self, transcript: str) -> None:
+        """Let go of the reader of a transcript: the next one goes on from what is stored by then."""
+        with self._lock:
+            self._followed.pop(transcript, None)
 
     def list_recent(self) -> list[LiveSession]:
         """Return all known sessions, the last used first."""

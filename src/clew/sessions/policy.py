@@ -13,18 +13,23 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from math import inf
 from pathlib import Path
 
 from clew import usecases
-from clew.records import Author, Observation, Packet, Span, Spans, clew_span, join_text, outside_span
+from clew.errors import ClewError
+from clew.records import Author, Observation, Packet, Span, Spans, TaskState, clew_span, join_text, outside_span
 from clew.sessions.context import DaemonContext
 from clew.sessions.fencing import render_for_model
 from clew.sessions.live import LastPacket, LiveSession, LiveSessions
 from clew.settings import find_workspace
 from clew.text.secrets import mask_text
 from clew.text.tokens import make_counter
+from clew.transcript.follow import ProgressReader
 from clew.transcript.parse import open_transcript
 from clew.transcript.reduce.lines import CHARS_PER_TOKEN
+from clew.transcript.session_files import SessionFiles, find_session_files
 from clew.transcript.vocabulary import HANDOFF_HEADING
 
 CONTEXT_CHARS_MAX = 9_900  # of one hook's context; the client takes 10,000 and puts a longer one into a file
@@ -40,6 +45,8 @@ _QUIET_S = 2.0  # background work waits until a session was idle for so long: a 
 _WATCHED_FILES_MAX = 64  # paths that the client is asked to watch; guess
 _TRIVIAL_BYTES_MAX, _TRIVIAL_REQUESTS_MAX = 100_000, 2  # a longer session, and one with more requests, is never trivial; guess
 _COMPACTED_SHARE_MAX = 0.4  # of the window's tokens before: a compaction that leaves more is useless. Guess
+# Seconds to read what is not stored of a session: for a hand-off, of which a start waits 0.85, and for an output, which waits 0.25. Guesses
+_HAND_OFF_S, _READ_S = 0.45, 0.1
 _HAND_OFFS_CACHED_MAX = 32  # hand-offs held in memory, of some kilobytes each; guess
 _LAST_MESSAGE_CHARS_MAX = 1_500  # of the agent's last message; guess
 _OUTPUT_CHARS_MIN = 1_500  # a shorter output is not reduced: no reducer saves what its marker costs. Guess
@@ -90,7 +97,7 @@ class SessionPolicy:
             spans = self._after_compaction(live)
         else:
             spans = self._on_resume(live, root) if source == "resume" else self._from_earlier_session(live, is_cleared=source == "clear")
-        paths = [root / name for name in self._working_set(live, root)]
+        paths = [root / name for name in self._working_set(live)]
         return SessionStart(self._render(live, spans), [str(path) for path in paths if path.is_file()][-_WATCHED_FILES_MAX:])
 
     def _render(self, live: LiveSession, spans: Spans) -> str:
@@ -141,17 +148,43 @@ class SessionPolicy:
                 return spans
         return ()
 
-    def _state_of(self, transcript: str, cwd: str, budget: int) -> Spans:
+    def _state_of(self, transcript: str, cwd: str, budget: int, seconds_max: float = _HAND_OFF_S) -> Spans:
         """Return the hand-off of a transcript within a budget, from the cache while the transcript is unchanged."""
         status = Path(transcript).stat()
         key = (transcript, budget, status.st_size, status.st_mtime_ns, _index_stamp(Path(cwd)))
         with self._preparing:
-            if key not in self._prepared:
-                engine, tokenizer = self.context.get_engine(), self.context.settings.tokenizer
-                self._prepared[key] = engine.hand_off(transcript, budget_tokens=budget, tokenizer=tokenizer, path=Path(cwd))
+            if key in self._prepared:
+                return self._prepared[key]
+
+        def render(reader: ProgressReader) -> tuple[Spans, bool]:
+            spans = usecases.compact.render_progress(
+                reader.progress, reader.unread_bytes, budget_tokens=budget, tokenizer=self.context.settings.tokenizer
+            )
+            return spans, not reader.unread_bytes
+
+        found = find_session_files(Path(transcript))
+        spans, is_whole = self.sessions.follow(found, partial(self._open_reader, cwd), render, seconds_max)
+        if is_whole:
+            with self._preparing:
+                self._prepared[key] = spans
                 while len(self._prepared) > _HAND_OFFS_CACHED_MAX:
                     self._prepared.popitem(last=False)
-            return self._prepared[key]
+        return spans
+
+    def _open_reader(self, cwd: str, session: SessionFiles) -> ProgressReader:
+        """Return a reader that goes on from the stored state of a session, or from its start where the store cannot be read."""
+        try:
+            return self.context.get_engine().open_progress(session, Path(cwd))
+        except ClewError as error:
+            self.context.record_error("store", error)
+            return ProgressReader(session, str(find_workspace(Path(cwd))[1]))
+
+    def read_task(self, live: LiveSession) -> TaskState:
+        """Return the task state of a session, from what could be read of its transcript in _READ_S; empty without a transcript."""
+        if not live.has_transcript:
+            return TaskState()
+        session, opened = find_session_files(Path(live.transcript)), partial(self._open_reader, live.cwd)
+        return self.sessions.follow(session, opened, lambda reader: reader.progress.tracker.state(), _READ_S)
 
     def _find_earlier_transcript(self, live: LiveSession, *, is_cleared: bool) -> Path | None:
         """Return the transcript of the previous session: after a clear that of the same client, else the latest of the repository.
@@ -171,7 +204,7 @@ class SessionPolicy:
             found = Path(other.transcript)
             if not _is_recent(found.stat().st_mtime):
                 return latest
-            if not self._is_trivial(other, root):
+            if not self._is_trivial(other):
                 return found
             latest = latest or found
         if latest:
@@ -184,17 +217,17 @@ class SessionPolicy:
         at, file = max(found, default=(0.0, folder))
         return file if _is_recent(at) else None
 
-    def _is_trivial(self, other: LiveSession, root: Path) -> bool:
+    def _is_trivial(self, other: LiveSession) -> bool:
         """Return whether a session left no work: it is short, and changed, checked, planned and ruled nothing."""
         if Path(other.transcript).stat().st_size > _TRIVIAL_BYTES_MAX:
             return False
-        task = self.sessions.read_task(other, root)
+        task = self.read_task(other)
         has_work = task.files or task.checks or task.plan or task.constraints or task.open_errors
         return not has_work and len(task.goals) <= _TRIVIAL_REQUESTS_MAX
 
-    def _working_set(self, live: LiveSession, root: Path) -> list[str]:
+    def _working_set(self, live: LiveSession) -> list[str]:
         """Return paths, relative to the repository's root, of files that the agent read or wrote in a session."""
-        return [file.path for file in self.sessions.read_task(live, root).working_set if file.last in ("read", "edit", "write")]
+        return [file.path for file in self.read_task(live).working_set if file.last in ("read", "edit", "write")]
 
     def _changed_since(self, live: LiveSession, root: Path) -> list[str]:
         """Return files of the working set that were modified after the session's transcript, or are gone."""
@@ -208,7 +241,7 @@ class SessionPolicy:
             except OSError:  # gone: that is a change as well
                 return True
 
-        return list(filter(is_newer, self._working_set(live, root)))
+        return list(filter(is_newer, self._working_set(live)))
 
     def end_turn(self, live: LiveSession, last_message: str = "") -> None:
         """Store the agent's last message, and schedule ingestion of the transcript once the session is idle."""
@@ -227,9 +260,10 @@ class SessionPolicy:
 
     def _ingest(self, live: LiveSession) -> None:
         if live.ended and live.has_transcript:  # cache the hand-off, for which the next session's start would wait
-            self._state_of(live.transcript, live.cwd, _HAND_OFF_TOKENS if live.ended == "clear" else _NEW_SESSION_TOKENS)
+            self._state_of(live.transcript, live.cwd, _HAND_OFF_TOKENS if live.ended == "clear" else _NEW_SESSION_TOKENS, inf)
         with self._reading:
             done = self.context.get_engine().ingest([Path(live.transcript)], repo=Path(live.cwd))
+        self.sessions.stop_following(live.transcript)  # what is stored is as new, and without what was purged
         for problem in done.problems:
             self.context.record_error("ingest", problem)
 
@@ -263,7 +297,7 @@ class SessionPolicy:
         live.late, live.is_late = live.late if live.is_late else 0, False
         started = time.perf_counter()
         settings = self.context.settings
-        task = self.sessions.read_task(live, find_workspace(Path(live.cwd))[1]) if live.has_transcript else None
+        task = self.read_task(live) if live.has_transcript else None
         packet = self.context.get_engine().augment_prompt(
             Path(live.cwd), prompt, budget_tokens=settings.prompt_budget_tokens, tokenizer=settings.tokenizer, task=task,
             session=live.id, seen=live.seen, deadline_ms=_PROMPT_DEADLINE_MS,
@@ -288,7 +322,7 @@ class SessionPolicy:
         is_truncated  the client has shortened the output itself; full_output  what the client's file holds of it, None if nothing.
         """
         here = Path(live.cwd)
-        task = self.sessions.read_task(live, find_workspace(here)[1])
+        task = self.read_task(live)
         arrival = usecases.write.IncomingOutput(result, is_truncated=is_truncated, full_output=full_output)
         [shown] = self.context.get_engine().write(here, [arrival], task=task).outputs
         if not shown.handle:

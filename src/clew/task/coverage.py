@@ -52,7 +52,7 @@ class CheckRun:
     kind: str
     folder: str
     scope: CheckScope
-    endings: frozenset[str] = frozenset()
+    endings: tuple[str, ...] = ()
 
     def covers(self, path: str) -> bool:
         """Return whether its verdict says something of this file, a path as in a FileState."""
@@ -100,7 +100,7 @@ class CheckRun:
     @property
     def _is_flat(self) -> bool:
         """Whether a folder as target stands for its own files alone: so Go names packages."""
-        return self.endings == frozenset(("go",)) and self.kind not in _READING
+        return self.endings == ("go",) and self.kind not in _READING
 
 
 def find_check_run(check: SimpleCommand, folder: str, *, printed_by: str = "") -> CheckRun:
@@ -118,7 +118,7 @@ def find_check_run(check: SimpleCommand, folder: str, *, printed_by: str = "") -
         name = "" if printed_by in _GENERAL or kind not in (CHECKS, _kind(printed_by)) else printed_by
         kind = _kind(name) if name else kind
     options = set(check.words[1:])
-    endings = frozenset[str]() if options & _ONLY_LISTS else _endings().get(name, frozenset())
+    endings = () if options & _ONLY_LISTS else _endings().get(name, ())
     kind = "build" if name == "go_test" and "-c" in options else kind
     return CheckRun(" ".join(check.words), kind, folder, parse_check_scope(check, folder), endings)
 
@@ -135,9 +135,9 @@ def _kinds() -> dict[str, str]:
 
 
 @cache
-def _endings() -> dict[str, frozenset[str]]:
+def _endings() -> dict[str, tuple[str, ...]]:
     endings = load_toml("coverage.toml")["endings"]
-    return {name: frozenset(of.split()) for of, names in endings.items() for name in names.split()}
+    return {name: tuple(sorted(set(of.split()))) for of, names in endings.items() for name in names.split()}
 
 
 def _kind(runner: str) -> str:

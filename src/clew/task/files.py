@@ -170,21 +170,21 @@ class _Line:
     reports: list[GitCommit]
 
 
+@dataclass(slots=True)
 class FileTracker:
     """Tracks the files that a session changed; pass its finished calls in order.
 
     Cost  about 20 µs a call beside the parsing of its command, and a microsecond for each known file and git command.
     """
 
-    def __init__(self) -> None:
-        self._root = ""
-        self._files: dict[str, _File] = {}
-        self._commits: list[_Commit] = []
-        self._branches: dict[str, str] = {}
-        self._stashes: list[dict[str, _Version]] = []
-        self._begun: dict[str, dict[str, _Version]] = {}
-        self._number = 0
-        self._is_unsure = False  # files went, from the disk or the index, of which nobody knows the names
+    _root: str = field(default="", init=False)
+    _files: dict[str, _File] = field(default_factory=dict[str, _File], init=False)
+    _commits: list[_Commit] = field(default_factory=list[_Commit], init=False)
+    _branches: dict[str, str] = field(default_factory=dict[str, str], init=False)
+    _stashes: list[dict[str, _Version]] = field(default_factory=list[dict[str, _Version]], init=False)
+    _begun: dict[str, dict[str, _Version]] = field(default_factory=dict[str, dict[str, _Version]], init=False)
+    _number: int = field(default=0, init=False)
+    _is_unsure: bool = field(default=False, init=False)  # files went, from the disk or the index, of which nobody knows the names
 
     def states(self) -> tuple[FileState, ...]:
         """Return the files that the session changed, by their last change."""

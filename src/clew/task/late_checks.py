@@ -54,13 +54,14 @@ class LateChecks:
         """Remember a call whose checks ended without a verdict, or run in the background; `seq` of its result."""
         result = call.result
         if result and result.job:
-            self._jobs[result.job] = _Awaited(call, seq)
+            self._jobs[result.job] = _Awaited(replace(call, arguments=""), seq)
             drop_oldest(self._jobs, REMEMBERED_MAX)
             return
         paths = [result.spilled] if result else []
         if not any(check.is_background for check in command.checks):  # else nobody knows when the file is whole
             paths += [path for simple in command.commands for path in simple.writes]
             paths += [path for simple in command.commands if simple.program == "tee" for path in simple.words[1:]]
+        call = replace(call, arguments="", result=replace(result, text="") if result else None)  # the file holds the output
         for path in paths:
             if len(path) > 1 and not path.startswith(("-", "&", "/dev/")):
                 self._files[path] = _Awaited(call, seq)

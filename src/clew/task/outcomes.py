@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 
 from clew.records import CallOutcome, ToolResult, Verdict
 from clew.task.clues import find_error_lines
@@ -42,6 +43,7 @@ def has_failed(result: ToolResult) -> bool | None:
     return None if result.outcome is CallOutcome.UNKNOWN else result.outcome is CallOutcome.FAILED
 
 
+@lru_cache(maxsize=2)  # the task state and the records ask for the same call one after the other
 def judge_check(command: CommandAnalysis, result: ToolResult) -> CheckVerdict:
     """Return how the checks (tests, linter, …) that a command line runs ended, with the line that says so.
 

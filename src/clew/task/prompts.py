@@ -6,6 +6,7 @@ A user's turn in a transcript may also hold notices of the client, echoes of com
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from clew.task.recogniser import PromptContext, load_recogniser
 from clew.task.vocabulary import CLIENT_COMMANDS, MACHINE_BLOCKS, MACHINE_PROMPTS, PATTERNS, matches_any
@@ -71,6 +72,7 @@ def split_sentences(line: str) -> list[str]:
     return found
 
 
+@lru_cache(maxsize=2)  # the task state and the records ask for the same words one after the other
 def find_stated_rules(text: str) -> tuple[str, ...]:
     """Return the sentences of a prompt that bind from now on, verbatim, in order, each once, in any language.
 

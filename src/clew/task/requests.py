@@ -6,7 +6,6 @@ contradicts them: no question, no open step, no failed check. Otherwise nothing 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -40,7 +39,7 @@ class RequestTracker:
     ended: dict[str, EndedRequest] = field(default_factory=dict[str, EndedRequest], init=False)  # by the request's words
     _replies: dict[str, UserReply] = field(default_factory=dict[str, UserReply], init=False)  # by what they answer
     _reports: dict[str, AgentReport] = field(default_factory=dict[str, AgentReport], init=False)
-    _messages: deque[AgentMessage] = field(default_factory=lambda: deque[AgentMessage](maxlen=MESSAGES_MAX), init=False)
+    _messages: list[AgentMessage] = field(default_factory=list[AgentMessage], init=False)
     _is_last_word: bool = field(default=False, init=False)  # nothing was called since the agent's message
     _is_stopped: bool = field(default=False, init=False)
     _has_acted: bool = field(default=False, init=False)  # since the last prompt, a call changed or ran something
@@ -70,6 +69,7 @@ class RequestTracker:
             if self._message == observation.text:
                 self._messages.pop()
             self._messages.append(AgentMessage(observation.text, observation.uuid, observation.seq))
+            del self._messages[:-MESSAGES_MAX]
             self._is_last_word = True
 
     def observe_call(self) -> None:

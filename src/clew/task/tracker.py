@@ -6,10 +6,11 @@ are tracked.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar, cast
+
+import msgspec
 
 from clew.records import (
     CheckResult,
@@ -29,7 +30,7 @@ from clew.records import (
 from clew.task.bounded import drop_oldest
 from clew.task.clues import find_clues, is_code_like
 from clew.task.commands import ASKS, READERS, CheckScope, CommandAnalysis, analyse_command
-from clew.task.dead_ends import DeadEndDetector, FinishedCall
+from clew.task.dead_ends import DeadEndChanges, DeadEndDetector, FinishedCall
 from clew.task.files import FileTracker
 from clew.task.git import GIT_NOTE, GitStatus
 from clew.task.late_checks import LateChecks
@@ -70,9 +71,11 @@ class _Open(Generic[T]):
 
 @dataclass(slots=True)
 class _Recent:
-    """An observation in the window, and its identifiers once somebody has asked."""
+    """The words of an observation in the window, or its identifiers, at most `names_max`, once somebody has asked for them."""
 
-    observation: Observation
+    text: str
+    root: str
+    names_max: int
     found: tuple[str, ...] | None = None
 
 
@@ -97,7 +100,7 @@ class TaskTracker:
     _changed: FileTracker = field(default_factory=FileTracker, init=False, repr=False)
     _commands: dict[str, None] = field(default_factory=dict[str, None], init=False, repr=False)
     _plan: dict[str, PlanStep] = field(default_factory=dict[str, PlanStep], init=False, repr=False)
-    _window: deque[_Recent] = field(default_factory=lambda: deque[_Recent](maxlen=WINDOW), init=False, repr=False)
+    _window: list[_Recent] = field(default_factory=list[_Recent], init=False, repr=False)
     _prompts: list[int] = field(default_factory=list[int], init=False, repr=False)
     _seq: int = field(default=0, init=False, repr=False)
 
@@ -107,6 +110,7 @@ class TaskTracker:
             raise TypeError(f"a task is told from observations only, not from a {type(observation).__name__}")
         if observation.kind is ObservationKind.UNANSWERED:
             return
+        self._detector.take_changes()  # what nobody took is not wanted
         self.root = self.root or observation.cwd
         self._seq = observation.seq
         if observation.agent:
@@ -137,7 +141,22 @@ class TaskTracker:
             elif kind is ObservationKind.NOTE and observation.tool == "interrupted":
                 self._requests.observe_stop()
             return
-        self._window.append(_Recent(observation))
+        is_result = kind is ObservationKind.RESULT
+        names_max = RESULT_IDENTIFIERS_MAX if is_result else IDENTIFIERS_MAX
+        self._window.append(_Recent(_ends(_words_of(observation)), self.root, names_max))
+        del self._window[:-WINDOW]
+
+    def take_dead_ends(self) -> DeadEndChanges:
+        """Return the dead ends that the latest observation added or withdrew."""
+        return self._detector.take_changes()
+
+    def dump_state(self) -> bytes:
+        """Return the tracker as JSON, from which `load_tracker` continues. Raises msgspec.ValidationError there if its fields changed."""
+        self._identifiers()
+        # Reading backwards ends where enough names are known: what stands before is not needed, and later less.
+        needed = next((at for at, recent in enumerate(self._window) if recent.found is not None), len(self._window))
+        del self._window[:needed]
+        return msgspec.json.encode(self)
 
     def state(self) -> TaskState:
         """Return the task state after all observations so far. Cost: about 0.2 ms for each observation since the last call."""
@@ -260,7 +279,6 @@ class TaskTracker:
         folder = self._folder(call, command) if command else observation.cwd
         judged = verdict.has_failed if verdict else failed
         self._detector.observe_call(FinishedCall(call, command, observation, judged, lambda path: relative_path(path, folder, self.root)))
-        self._detector.take_changes()  # whoever keeps records asks for them; here the whole is enough
 
     def _keep_command(self, line: str, command: CommandAnalysis) -> None:
         """Keep a command that succeeded, if it may be needed again."""
@@ -380,7 +398,7 @@ class TaskTracker:
         newest: dict[str, None] = {}
         for recent in reversed(self._window):
             if recent.found is None:
-                recent.found = _identifiers_of(recent.observation, self.root)
+                recent.found, recent.text = _identifiers_of(recent), ""
             for name in reversed(recent.found):
                 newest.setdefault(name)
             if len(newest) >= IDENTIFIERS_MAX:
@@ -401,21 +419,31 @@ def state_at(observations: Iterable[Observation], *, question: str = "", root: s
     return tracker.state()
 
 
-def _identifiers_of(observation: Observation, root: str) -> tuple[str, ...]:
-    """The rare-looking names of an observation, in order; of what a tool printed only the first few."""
+def load_tracker(data: bytes) -> TaskTracker:
+    """Return the tracker that `dump_state` wrote. Raises msgspec.ValidationError for one whose parts had other fields."""
+    return msgspec.json.decode(data, type=TaskTracker)
+
+
+def _words_of(observation: Observation) -> str:
+    """The words of an observation that identifiers are taken from."""
     text = observation.text
     if observation.kind is ObservationKind.CALL:
-        text = "\n".join(_strings(decode_json_or_text(observation.arguments or text)))
-    elif observation.kind is ObservationKind.PROMPT:
-        text = extract_typed_text(text)
-    elif observation.kind is ObservationKind.RESULT and observation.is_error:
-        text = "\n".join(extract_failure_lines(text))
-    found = find_clues(_ends(text))
-    paths = (relative_path(path, "", root) for path, _ in found.paths)
+        return "\n".join(_strings(decode_json_or_text(observation.arguments or text)))
+    if observation.kind is ObservationKind.PROMPT:
+        return extract_typed_text(text)
+    if observation.kind is ObservationKind.RESULT and observation.is_error:
+        return "\n".join(extract_failure_lines(text))
+    return text
+
+
+def _identifiers_of(recent: _Recent) -> tuple[str, ...]:
+    """The rare-looking names of an observation, in order; of what a tool printed only the first few."""
+    found = find_clues(recent.text)
+    paths = (relative_path(path, "", recent.root) for path, _ in found.paths)
     dotted = (name for name in found.dotted if any(is_code_like(part) for part in name.split(".")))
     single = (name for name in found.identifiers if is_code_like(name))
     names = tuple(dict.fromkeys(name for name in (*paths, *dotted, *single) if name))
-    return names[:RESULT_IDENTIFIERS_MAX] if observation.kind is ObservationKind.RESULT else names[:IDENTIFIERS_MAX]
+    return names[: recent.names_max]
 
 
 def _ends(text: str) -> str:
@@ -423,7 +451,8 @@ def _ends(text: str) -> str:
     if len(text) <= WINDOW_CHARS:
         return text
     half = WINDOW_CHARS // 2
-    return f"{text[:half].rsplit(None, 1)[0]}\n{text[-half:].split(None, 1)[-1]}"
+    first, last = text[:half].rsplit(None, 1), text[-half:].split(None, 1)  # empty where all of it is blank
+    return "\n".join((*first[:1], *last[-1:]))
 
 
 def _strings(value: object) -> Iterable[str]:

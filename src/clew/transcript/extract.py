@@ -38,11 +38,10 @@ from clew.records import (
 from clew.store.originals import digest_of
 from clew.task.bounded import drop_oldest
 from clew.task.commands import CheckScope, CommandAnalysis, analyse_command
-from clew.task.dead_ends import DEAD_ENDS_MAX, DeadEndDetector, FinishedCall, strip_common_lines
+from clew.task.dead_ends import DEAD_ENDS_MAX, DeadEndChanges, strip_common_lines
 from clew.task.outcomes import has_failed, judge_check
 from clew.task.prompts import extract_typed_text, find_stated_rules
 from clew.task.rules import find_withdrawn_rules
-from clew.task.runners.verdict import CheckVerdict
 from clew.task.truncation import parse_truncation_notice
 from clew.text.embed import Embedder
 from clew.text.postings import NameUse, ScopedUse, SearchDocument, pack_postings
@@ -53,6 +52,7 @@ from clew.transcript.drafts import RecordDraft
 from clew.transcript.git_effects import apply_git_command
 from clew.transcript.ledger import EndedRecord, FileLines, Ledger, hash_lines
 from clew.transcript.mentions import PathResolver, find_paths, find_rare_identifiers, normalize_folders
+from clew.transcript.progress import SessionProgress
 from clew.transcript.statements import find_claims, find_decisions, find_first_sentence
 from clew.transcript.vocabulary import HANDOFF_HEADING
 
@@ -88,7 +88,6 @@ class _Memory(msgspec.Struct):
     tasks: dict[str, tuple[str, str]] = msgspec.field(default_factory=dict[str, tuple[str, str]])
     rules: list[tuple[str, str]] = msgspec.field(default_factory=list[tuple[str, str]])  # id and words of what binds, oldest first
     dead_ends: dict[str, str] = msgspec.field(default_factory=dict[str, str])  # subject: id of the live record
-    attempts: msgspec.Raw = msgspec.Raw(b"{}")
     ledger: msgspec.Raw = msgspec.Raw(b"{}")
 
 
@@ -126,6 +125,8 @@ class RecordExtractor:
     load_spilled  returns the bytes of an output that the client wrote to a file, None when it is gone.
     label         of a subagent's own transcript: the type and task that the client noted.
     saved_state   of an earlier `dump_state`, to continue from there.
+    progress      the task state of the session, advanced with each observation; its dead ends become records. None for a subagent's own
+                  transcript: what subagents try is theirs to tell.
     """
 
     def __init__(
@@ -136,18 +137,18 @@ class RecordExtractor:
         load_spilled: Callable[[str], bytes | None] | None = None,
         label: str = "",
         saved_state: bytes = b"",
+        progress: SessionProgress | None = None,
     ) -> None:
         self._source = source
+        self._progress = progress
         self._spilled = load_spilled
         self._label = label
         self._memory = msgspec.json.decode(saved_state, type=_Memory) if saved_state else _Memory()
         self._ledger = Ledger(bytes(self._memory.ledger) if saved_state else b"")
-        self._detector = DeadEndDetector.load(bytes(self._memory.attempts)) if saved_state else DeadEndDetector()
         self._root = normalize_folders([root])
         self._places = PathResolver([*self._root, *self._memory.bases])
         self._extracted = ExtractedRecords()
         self._stood = ("", "")  # folder and branch of the newest observation
-        self._verdict: CheckVerdict | None = None  # of the check that is being remembered
         self._kinds: dict[ToolKind, Callable[[ToolCall, Observation], None]] = {
             ToolKind.READ: self._read,
             ToolKind.SEARCH: self._search,
@@ -170,7 +171,6 @@ class RecordExtractor:
     def dump_state(self) -> bytes:
         """Return the extractor's state as JSON, from which the constructor continues."""
         self._memory.ledger = msgspec.Raw(self._ledger.dump_state())
-        self._memory.attempts = msgspec.Raw(self._detector.dump_state())
         return msgspec.json.encode(self._memory)
 
     def extract(self, observations: Iterable[Observation]) -> None:
@@ -180,11 +180,14 @@ class RecordExtractor:
                 self._memory.bases = normalize_folders([seen.cwd])
                 self._places = PathResolver([*self._root, *self._memory.bases])
             before = len(self._extracted.records)
+            if self._progress:
+                self._progress.observe(seen)
             if seen.call is None:
                 self._others[seen.kind](seen)
             elif seen.kind is not ObservationKind.CALL:
                 self._call(seen.call, seen)
-            self._led_nowhere(seen, before)
+            if self._progress:
+                self._led_nowhere(self._progress.tracker.take_dead_ends(), seen, before)
             is_new = seen.branch and (seen.cwd, seen.branch) != self._stood and seen.kind is not ObservationKind.UNANSWERED
             if is_new:  # after the command that changed it, which knows more
                 self._stood = (seen.cwd, seen.branch)
@@ -239,7 +242,6 @@ class RecordExtractor:
             for answer in call.result.answers if call.result else ():
                 self._take_back(answer.text, record_id, seen)
                 self._rule(answer.text, seen, record_id, Trust.OBSERVED)  # the question in it is the agent's
-        self._tried(call, seen)
 
     def _read(self, call: ToolCall, seen: Observation) -> None:
         path = self._path_of(call, seen)
@@ -278,11 +280,11 @@ class RecordExtractor:
             self._shown(call, seen, line, meant)
             return
         folder = self._folder(call, seen, meant)
-        self._verdict = judge_check(meant, call.result) if call.result and meant.checks else None
-        failed = self._verdict.has_failed if self._verdict else has_failed(call.result) if call.result else None
+        verdict = judge_check(meant, call.result) if call.result and meant.checks else None
+        failed = verdict.has_failed if verdict else has_failed(call.result) if call.result else None
         has_passed = None if failed is None else not failed
         check = f"check:{meant.normal_form_in(self._places.to_repository_folder(folder))}" if meant.checks else ""
-        draft = drafts.build_command_draft(call, line, meant, check, self._verdict)
+        draft = drafts.build_command_draft(call, line, meant, check, verdict)
         if check or meant.is_read_only:
             scopes = meant.check_scopes(self._places.to_repository_folder(folder))
             has_passed = has_passed if check or failed else None
@@ -412,27 +414,11 @@ class RecordExtractor:
         if call.result and call.result.said and not call.is_foreign:
             self._said(call.result.said, seen)
 
-    def _tried(self, call: ToolCall, seen: Observation) -> None:
-        """A call may take something back, or be refused, or fail for good. What subagents try is theirs to tell."""
-        if call.result is None or seen.agent:
-            return
-        meant = analyse_command(call.command) if call.command else None
-        judged = self._verdict.has_failed if self._verdict else has_failed(call.result)
-        self._verdict = None
-        folder = self._folder(call, seen, meant) if meant else seen.cwd
-
-        def named(path: str) -> str:
-            name = self._places.to_repository_path(self._places.to_absolute(path, folder)) if path else ""
-            return "" if name.startswith(("/", "~")) else name
-
-        self._detector.observe_call(FinishedCall(call, meant, seen, judged, named))
-
-    def _led_nowhere(self, seen: Observation, before: int) -> None:
+    def _led_nowhere(self, changes: DeadEndChanges, seen: Observation, before: int) -> None:
         """Make records of the dead ends that became known with this observation, and end those that it takes back.
 
         before  records there were before it; the first since then is the cause.
         """
-        changes = self._detector.take_changes()
         if not (changes.added or changes.removed):
             return
         records = self._extracted.records
@@ -505,8 +491,6 @@ class RecordExtractor:
     def _said(self, words: str, seen: Observation) -> None:
         """The user's own words, and the sentences among them that rule something in or out."""
         text = words if seen.kind is ObservationKind.RESULT else seen.text
-        if seen.kind is not ObservationKind.RESULT:  # of a refusal the call tells
-            self._detector.observe_prompt(words, seen)
         name = f"User: {find_first_sentence(words, drafts.NAME_CHARS_MAX)}"
         draft = RecordDraft(Layer.INTENT, "prompt", f"prompt:{seen.uuid}", name, text, drafts.shorten_to_line(words), Trust.USER)
         prompt_id = self._memory.prompt = self._enter(draft, seen, parent="")
@@ -538,8 +522,6 @@ class RecordExtractor:
         for layer, kind, sentence in stated:
             draft = drafts.build_sentence_draft(layer, kind, sentence)
             self._cite(self._enter(draft, seen, parent=message_id), sentence)
-        if not seen.agent:
-            self._detector.observe_message(text, seen)
 
     def _cite(self, claim_id: str, sentence: str) -> None:
         """Tie a claim to what was seen of the files that it names: when those lines change, it is suspect."""

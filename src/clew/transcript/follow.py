@@ -6,25 +6,32 @@ shrank, or begins with other bytes than before, or has others right before that 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from math import inf
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
 from clew.records import Delta, Observation, SourceState
 from clew.store.originals import digest_of
+from clew.task.tracker import TaskTracker
 from clew.text.embed import Embedder
 from clew.transcript.dialects import DIALECTS
 from clew.transcript.dialects.dialect import TranscriptOrigin
 from clew.transcript.extract import PRODUCER, RecordExtractor
-from clew.transcript.parse import ObservationBatch, ResumePoint, TranscriptReader, read_first_bytes
+from clew.transcript.parse import ObservationBatch, ResumePoint, TranscriptReader, open_transcript, read_first_bytes
+from clew.transcript.progress import SessionProgress, load_progress, start_progress
 from clew.transcript.session_files import SessionFiles, build_origin, find_session_files, load_spilled_output, read_agent_label
 
 BATCH_BYTES = 2 << 20  # of raw lines per Delta: fewer transactions than 1 MB, memory about 10 times this
 HEAD_BYTES = 64 << 10  # enough to tell two transcripts apart: it holds the ids and times of the first turns
 TAIL_BYTES = 4 << 10  # enough to tell the same session apart after its client wrote it anew: it holds the last records' ids
+PIECE_BYTES = 256 << 10  # read at once where only the task state is wanted, which may have to stop at a time
+ARCHIVES = (".xz", ".gz")  # written once
 UNRECOGNISED_BYTES_MAX = 8 << 20  # of a file without a known record before it counts as no transcript
 NOTE_VERSION = 5
 UNRECOGNISED = "unrecognised"  # the status of a file that no known client wrote
@@ -61,6 +68,7 @@ class _Note(msgspec.Struct):
     extractor: msgspec.Raw
     tail: str = ""
     tail_bytes: int = 0
+    progress: str = ""
 
 
 def transcript_source(session: SessionFiles) -> str:
@@ -110,6 +118,10 @@ class _Follower:
             head = read_first_bytes(source, note.head_bytes if note and note.head_bytes else HEAD_BYTES)
             note = note if note and not _has_changed(source, note, head) else None
             self._head, self._head_bytes, self._mtime_ns = digest_of(head), len(head), source.stat().st_mtime_ns
+        is_agent = bool(session and session.agent)
+        self._progress = load_progress(note.progress) if note and not is_agent else None
+        if not is_agent and self._progress is None:  # another release's: made again from the start
+            note = None
         self._note = note
         origin = build_origin(session) if session else TranscriptOrigin(note.session if note else "")
         self._reading = TranscriptReader(source, origin=origin, resume_point=note.carry if note else None)
@@ -166,7 +178,11 @@ class _Follower:
             memory = bytes(self._note.extractor) if self._note else b""
             load = partial(load_spilled_output, self._session) if self._session else None
             label = read_agent_label(self._session.path) if self._session and self._session.agent else ""
-            self._extractor = RecordExtractor(self._source, root=self._root, load_spilled=load, label=label, saved_state=memory)
+            is_agent = bool(self._session and self._session.agent)
+            self._progress = None if is_agent else self._progress or start_progress(self._session, self._root)
+            self._extractor = RecordExtractor(
+                self._source, root=self._root, load_spilled=load, label=label, saved_state=memory, progress=self._progress
+            )
         return self._extractor
 
     def _delta(self, *, is_whole: bool) -> Delta:
@@ -184,9 +200,82 @@ class _Follower:
             extractor=msgspec.Raw(extractor.dump_state()),
             tail=digest_of(self._tail),
             tail_bytes=len(self._tail),
+            progress=self._progress.dump() if self._progress else "",
         )
         state = SourceState(self._source, self._head, carry.offset, self._mtime_ns, "indexed", msgspec.json.encode(note).decode())
         return extracted.to_delta(state, self._embedder, is_whole=is_whole)
+
+
+class ProgressReader:
+    """Follows the task state of one transcript, from where it was stored to its present end, as often as asked. Nothing is stored.
+
+    progress      the state so far; `line` is the number of lines that were read for it.
+    unread_bytes  what the last call of `advance` left unread, 0 for nothing.
+    """
+
+    def __init__(self, session: SessionFiles, root: str, state: SourceState | None = None) -> None:
+        """Begin with what was stored with `state`, the session's source; at the start where that is None, or of another file or release."""
+        self._session, self._root = session, root
+        self._carry: ResumePoint | None = None
+        self.unread_bytes = 0
+        self.progress = start_progress(session, root)
+        note = _note(state)
+        known = load_progress(note.progress) if note else None
+        if note and known:
+            head = read_first_bytes(session.path, note.head_bytes or HEAD_BYTES)
+            if not _has_changed(session.path, note, head):
+                self.progress, self._carry = known, note.carry
+
+    @property
+    def line(self) -> int:
+        """The number of lines that were read."""
+        return self._carry.line if self._carry else 0
+
+    def advance(self, *, line_max: int | None = None, seconds_max: float = inf) -> None:
+        """Read what the transcript has gained, up to a line (0-based, exclusive) or for about this long. Raises NotReadable."""
+        until = time.monotonic() + seconds_max
+        with open_transcript(self._session.path) as stream:
+            size = self._session.path.stat().st_size
+            if self._carry and self._session.path.suffix not in ARCHIVES and size < self._carry.offset:  # written anew
+                self._carry, self.progress = None, start_progress(self._session, self._root)
+            stream.seek(self._carry.offset if self._carry else 0)
+            pieces = _pieces(stream, None if line_max is None else line_max - self.line, until)
+            reading = TranscriptReader(pieces, origin=build_origin(self._session), resume_point=self._carry)
+            for seen in reading.read_observations():
+                self.progress.observe(seen)
+            self.unread_bytes = max(0, size - stream.tell()) if line_max is None else 0
+        self._carry = reading.resume_point()
+
+
+def _pieces(stream: BinaryIO, lines: int | None, until: float) -> Iterator[bytes]:
+    """The rest of a stream, up to so many lines, until a time."""
+    while (lines is None or lines > 0) and time.monotonic() < until and (piece := stream.read(PIECE_BYTES)):
+        if lines is not None and piece.count(b"\n") >= lines:
+            yield b"".join(piece.splitlines(keepends=True)[:lines])
+            return
+        lines = None if lines is None else lines - piece.count(b"\n")
+        yield piece
+
+
+def load_stored_progress(state: SourceState) -> tuple[SessionProgress, int] | None:
+    """Return the progress that is stored with a transcript's state, and the number of lines before it; None if another release wrote it."""
+    note = _note(state)
+    progress = load_progress(note.progress) if note else None
+    return (progress, note.carry.line) if note and progress else None
+
+
+def rebuild_progress(state: SourceState, lines: Iterable[bytes], origin: TranscriptOrigin) -> SourceState:
+    """Return a transcript's state with what it keeps of the transcript's words made again from its stored lines, after a purge."""
+    note = _note(state)
+    if note is None:
+        return state
+    known = load_progress(note.progress)
+    progress = SessionProgress(TaskTracker(root=known.tracker.root if known else ""))
+    reading = TranscriptReader(lines, origin=origin)
+    for seen in reading.read_observations():
+        progress.observe(seen)
+    note.progress, note.carry.calls = progress.dump(), reading.resume_point().calls
+    return replace(state, note=msgspec.json.encode(note).decode())
 
 
 def build_report(state: SourceState) -> TranscriptReport:
@@ -214,7 +303,7 @@ def _has_changed(path: Path, note: _Note, head: bytes) -> bool:
     """Whether a file is another one than before: by its beginning, and by what stands right before the place where reading ended."""
     if digest_of(head) != note.head or len(head) != note.head_bytes:
         return True
-    if path.suffix in (".xz", ".gz"):  # an archive, written once
+    if path.suffix in ARCHIVES:
         return False
     with path.open("rb") as file:
         file.seek(note.carry.offset - note.tail_bytes)

@@ -20,6 +20,7 @@ from clew.text.postings import SearchDocument, pack_postings
 from clew.text.secrets import mask_text
 from clew.transcript.extract import PRODUCER, RecordExtractor
 from clew.transcript.matching import CallMatcher
+from clew.transcript.progress import load_progress, start_progress
 
 ORIGINAL_KIND = "output"  # the kind of such a record
 INDEXED_CHARS = 64_000  # of an original, from either end, that can be found by its words; guess
@@ -29,6 +30,7 @@ NAME_CHARS_MAX = 120
 class _Note(msgspec.Struct):
     calls: msgspec.Raw = msgspec.Raw(b"[{},{}]")
     extractor: msgspec.Raw = msgspec.Raw(b"{}")
+    progress: str = ""
 
 
 def live_source(session: str) -> str:
@@ -46,10 +48,11 @@ def build_live_delta(
     source = live_source(observations[0].session)
     observations = [mask_observation(seen) for seen in observations]
     note = msgspec.json.decode(state.note, type=_Note) if state else _Note()
-    matcher, extractor = CallMatcher(bytes(note.calls)), RecordExtractor(source, root=root, saved_state=bytes(note.extractor))
+    matcher, progress = CallMatcher(bytes(note.calls)), load_progress(note.progress) or start_progress(None, root)
+    extractor = RecordExtractor(source, root=root, saved_state=bytes(note.extractor), progress=progress)
     extractor.extract(joined for seen in observations for joined in matcher.match(seen))
     extracted = extractor.drain()
-    note = _Note(msgspec.Raw(matcher.dump_state()), msgspec.Raw(extractor.dump_state()))
+    note = _Note(msgspec.Raw(matcher.dump_state()), msgspec.Raw(extractor.dump_state()), progress.dump())
     seen = (state.size if state else 0) + len(observations)
     return extracted.to_delta(SourceState(source, size=seen, note=msgspec.json.encode(note).decode()), embedder, is_whole=False)
 

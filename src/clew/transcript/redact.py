@@ -38,16 +38,17 @@ def redact_lines(raw: bytes, record: Record, text: str) -> bytes | None:
 
 
 def strip_user_text(note: str) -> str:
-    """Return a source's state note (JSON) without the rules and attempts quoted in it; a note of an unknown form is returned unchanged."""
+    """Return a source's state note (JSON) without the task state and rules quoted in it; one of an unknown form is returned as it is."""
     try:
         whole = msgspec.json.decode(note, type=dict[str, object])
         within = next((key for key in ("extractor", "remembering") if key in whole), "")  # the second is of older releases
         kept = msgspec.convert(whole[within], dict[str, object]) if within else dict(whole)
     except (msgspec.DecodeError, msgspec.ValidationError):
         return note
-    if "attempts" not in kept and "rules" not in kept:
+    if "rules" not in kept and "progress" not in whole:
         return note
-    kept |= {"attempts": {}, "rules": []}
+    kept |= {"attempts": {}, "rules": []}  # the first of older releases
+    whole |= {"progress": ""} if "progress" in whole else {}
     return msgspec.json.encode({**whole, within: kept} if within else kept).decode()
 
 

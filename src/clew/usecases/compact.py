@@ -4,35 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cache, partial
+from math import inf
 from pathlib import Path
-
-import msgspec
 
 from clew.compaction import compressed
 from clew.compaction.compact import ShownLines
 from clew.compaction.compact import compact as choose_lines
 from clew.compaction.earlier import build_section
 from clew.compaction.keep import ScoringNetwork
-from clew.errors import UnknownRecord
 from clew.lifecycle.apply import apply_deltas
 from clew.packet.options import OriginalCache
 from clew.packet.retrieve import count_tokens
 from clew.ranking.question import Question
 from clew.recall.recall import recall
-from clew.records import Observation, ObservationKind, Packet, Spans, TaskState, make_handle, merge_spans
+from clew.records import Observation, ObservationKind, Packet, Spans, TaskState, clew_span, make_handle, merge_spans
 from clew.settings import Settings
 from clew.store.memory import MemoryStore
 from clew.store.ports import LOCAL, Reader, Snapshot, Writer
-from clew.task.tracker import TaskTracker
 from clew.text.tokens import TokenCounter, make_counter
-from clew.transcript.follow import read_deltas, transcript_source
+from clew.transcript.follow import load_stored_progress, read_deltas, transcript_source
 from clew.transcript.handoff import render_handoff
-from clew.transcript.parse import open_transcript
+from clew.transcript.progress import SessionProgress, start_progress
 from clew.transcript.session_files import SessionFiles
 from clew.usecases import ingest
-from clew.usecases.inputs import check_budget, load_configured_embedder, render_for_counting
+from clew.usecases.inputs import check_budget, get_source_state, load_configured_embedder, render_for_counting
 from clew.usecases.places import find_memory, find_session_root
+from clew.usecases.progress import find_line, read_progress
 from clew.usecases.work_tree import ask_git
 
 # Shares of a compaction's budget for the hand-off and, on top, for the last request in it: the rest goes to lines (bench/LOG.md).
@@ -108,25 +107,35 @@ def compact(
     return _with_earlier(store, settings, path, made, found.id, budget_tokens) if with_earlier else made.build_packet(budget_tokens)
 
 
-def hand_off(store: Reader, session: str, *, budget_tokens: int, tokenizer: str, path: Path) -> Spans:
+def hand_off(
+    store: Reader, session: str, *, budget_tokens: int, tokenizer: str, path: Path, seconds_max: float = inf
+) -> Spans:  # fmt: skip
     """Return a session's task state as text of at most `budget_tokens`, fences included; () if the user requested nothing in it.
+
+    seconds_max  time to read what the transcript has gained since it was ingested; a state of before that says so.
 
     session  path of a transcript, which is read but not ingested to save time (its handles can be unfolded once it is); or the id of
              an ingested one.
     Raises UnknownHandle for a session that is not stored, NotReadable for a file that is no transcript.
     """
-    key, _ = find_memory(store, path)
-    file = Path(session)
-    if file.is_file():
-        found = ingest.identify_session(file)
-        with open_transcript(file) as stream:
-            lines = stream.readlines()
-    else:
-        found, lines = ingest.load_stored_transcript(store, key, session)
-    made = load_compaction_input(store, found, lines, tokenizer=tokenizer, path=path, earlier_max=0, is_live=True)
-    if not made.state.goals:
+    read = read_progress(store, session, path=path, seconds_max=seconds_max)
+    return render_progress(read.progress, read.unread_bytes, budget_tokens=budget_tokens, tokenizer=tokenizer)
+
+
+def render_progress(progress: SessionProgress, unread_bytes: int, *, budget_tokens: int, tokenizer: str) -> Spans:
+    """Return a session's progress as text; where `unread_bytes` follow it, that says first of when it is."""
+    state, counter, late = _with_last_request(progress.tracker.state()), make_counter(tokenizer), ""
+    if not state.goals:
         return ()
-    return render_handoff(made.state, made.counter.count, check_budget(budget_tokens), {}, render=render_for_counting)
+    if unread_bytes:
+        when = datetime.fromtimestamp(progress.at_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M UTC") if progress.at_ns else "an unknown time"
+        late = (
+            f"As of {when}, record {progress.uuid} (line {progress.line + 1} of the transcript): the {unread_bytes / 1e6:.1f} MB "
+            "behind it were not read in time, so later work is not here.\n\n"
+        )
+    budget = max(0, check_budget(budget_tokens) - counter.count(late))
+    body = render_handoff(state, counter.count, budget, {}, render=render_for_counting)
+    return (clew_span(late), *body) if late else body
 
 
 def load_compaction_input(
@@ -138,24 +147,26 @@ def load_compaction_input(
     path: Path,
     root: Path | None = None,
     earlier_max: int = EARLIER_COMPACTIONS_MAX,
-    is_live: bool = False,
 ) -> CompactionInput:
     """Parse these lines of a session's transcript, and return what compacting them to any budget needs.
 
     root         root of its repository, if that is no folder of this machine; None for the repository that holds `path`.
     earlier_max  earlier compactions of the session that are taken into account at most.
-    is_live      the state is of now: git is asked how the session's files stand.
     """
     key, held_in = find_memory(store, path)
     root = root or find_session_root(session.cwd, held_in)
-    base = str(root) if not session.cwd or Path(session.cwd).is_relative_to(root) else session.cwd
     prefix = MemoryStore()
     prefix.open_workspace(key, str(root))
-    observations: list[Observation] = []
-    task = TaskTracker(root=base)
-    apply_deltas(prefix, key, read_deltas(lines, session=session, root=str(root), observers=(task.observe, observations.append)))
-    if is_live and session.cwd and (answer := ask_git(task.state(), Path(base), observations)):
-        task.observe(answer)
+    cuts: list[int] = []
+
+    def observe(seen: Observation) -> None:
+        if seen.kind is ObservationKind.BOUNDARY and not seen.agent:
+            cuts.append(seen.record_index)
+
+    apply_deltas(prefix, key, read_deltas(lines, session=session, root=str(root), observers=(observe,)))
+    state = get_source_state(prefix, key, transcript_source(session))
+    kept = load_stored_progress(state) if state else None
+    progress = kept[0] if kept else start_progress(session, str(root))
     with store.snapshot(LOCAL, key) as known, prefix.snapshot(LOCAL, key) as held:
         made = compressed.copy_compressed(known, session.id, held)
     apply_deltas(prefix, key, made)
@@ -163,19 +174,18 @@ def load_compaction_input(
         prefix,
         key,
         transcript_source(session),
-        _with_last_request(task.state()),
+        _with_last_request(progress.tracker.state()),
         make_counter(tokenizer),
-        max((each.at_ns for each in observations), default=0),
-        cache(partial(_load_earlier, store, session, lines, observations, tokenizer=tokenizer, path=path, root=root, back=earlier_max)),
+        progress.at_ns,
+        cache(partial(_load_earlier, store, session, lines, cuts, tokenizer=tokenizer, path=path, root=root, back=earlier_max)),
     )
 
 
 def _load_earlier(
-    store: Reader, session: SessionFiles, lines: Sequence[bytes], seen: Sequence[Observation], *, tokenizer: str, path: Path, root: Path,
+    store: Reader, session: SessionFiles, lines: Sequence[bytes], cuts: Sequence[int], *, tokenizer: str, path: Path, root: Path,
     back: int,
 ) -> CompactionInput | None:  # fmt: skip
-    """Return the input of the client's last compaction in these lines; None if there is none, or `back` is 0."""
-    cuts = [each.record_index for each in seen if each.kind is ObservationKind.BOUNDARY and not each.agent]
+    """Return the input of the client's last compaction, before the last of the lines `cuts`; None if there is none, or `back` is 0."""
     if not cuts or not back:
         return None
     return load_compaction_input(store, session, lines[: cuts[-1]], tokenizer=tokenizer, path=path, root=root, earlier_max=back - 1)
@@ -204,27 +214,3 @@ def _with_last_request(state: TaskState) -> TaskState:
         return replace(state, question="")
     chosen = [reply.chosen for reply in state.replies if reply.is_typed and reply.chosen and reply.seq >= state.goals[-1].seq]
     return replace(state, question="\n".join((state.goals[-1].text, *chosen)))
-
-
-def find_line(lines: Sequence[bytes], at: str | None) -> int:
-    """Return the number of lines before the record `at`. Raises UnknownRecord if no line has that uuid."""
-    if at is None:
-        return len(lines)
-    if at.isdecimal():
-        return min(int(at), len(lines))
-    wanted = at.encode()
-    for number, line in enumerate(lines):
-        if wanted in line and _uuid_of(line) == at:
-            return number
-    raise UnknownRecord(at, len(lines))
-
-
-def _uuid_of(line: bytes) -> str:
-    try:
-        return msgspec.json.decode(line, type=_Named).uuid
-    except msgspec.DecodeError:  # a broken line has no uuid that could be meant
-        return ""
-
-
-class _Named(msgspec.Struct):
-    uuid: str = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from clew.enrich.producers.sessions import SESSION_EDITS_SOURCE, build_session_edits_delta, decode_session_edits, find_edited_paths
@@ -145,24 +145,31 @@ def identify_session(file: Path) -> SessionFiles:
     return found
 
 
+def find_stored_session(store: Reader, key: str, session: str) -> SessionFiles:
+    """Return the ingested session of workspace `key` whose id begins with `session`. Raises UnknownHandle for none, or more than one."""
+    with store.snapshot(LOCAL, key) as snapshot:
+        states = [state for state in snapshot.source_states(f"session:{session}") if "/" not in state.source]
+    if len(states) != 1:
+        raise UnknownHandle(session, tuple(state.source.removeprefix("session:") for state in states))
+    return SessionFiles(Path(session), states[0].source.removeprefix("session:"))
+
+
 def load_stored_transcript(store: Reader, key: str, session: str) -> tuple[SessionFiles, list[bytes]]:
     """Return an ingested session and its transcript's lines from the store, without purged ones.
 
     key  id of the repository's workspace in the store.
     Raises UnknownHandle if no session, or more than one, has an id that begins with `session`.
     """
+    found = find_stored_session(store, key, session)
+    source = transcript_source(found)
     with store.snapshot(LOCAL, key) as snapshot:
-        states = [state for state in snapshot.source_states(f"session:{session}") if "/" not in state.source]
-        if len(states) != 1:
-            raise UnknownHandle(session, tuple(state.source.removeprefix("session:") for state in states))
-        source = states[0].source
         pieces = [record for record in snapshot.records_of_sources(source) if record.kind == "transcript"]
         pieces.sort(key=lambda record: record.full_text.start_line)
         originals = OriginalCache(snapshot)
         originals.read(record.full_text for record in pieces)
         raw = b"".join(originals.bytes_of(record.full_text) for record in pieces)
     lines = raw.splitlines(keepends=True)
-    return SessionFiles(Path(session), source.removeprefix("session:"), cwd=find_start_folder(lines)), lines
+    return replace(found, cwd=find_start_folder(lines)), lines
 
 
 def _take_session(store: Writer, key: str, session: SessionFiles, deltas: Iterable[Delta], done: IngestResult, *, before: int) -> None:

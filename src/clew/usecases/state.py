@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any
 
 from clew.records import CheckResult, EndedRequest, FileState, TaskState, Trust, UserStatement, make_handle
 from clew.store.ports import LOCAL, Reader
-from clew.task.tracker import TaskTracker
 from clew.transcript.follow import transcript_source
-from clew.transcript.parse import TranscriptReader, open_transcript
-from clew.transcript.session_files import build_origin
-from clew.usecases import ingest
-from clew.usecases.compact import find_line
-from clew.usecases.places import find_memory, find_session_root
+from clew.usecases.places import find_memory
+from clew.usecases.progress import read_progress
 
 SCHEMA_VERSION = 1
 
@@ -24,14 +21,15 @@ SCHEMA_VERSION = 1
 class SessionState:
     """The task state of a session before one line of its transcript.
 
-    line     0-based line before which the state holds: the number of lines that were read.
+    line     0-based line before which the state holds: the number of lines that were read; `unread_bytes` follow it that were not.
     uuid     of the last observation before it, "" for none; `at_ns` its time, 0 when unknown.
-    lines    0-based line of the transcript by uuid of the record on it.
+    lines    0-based line of the transcript by uuid, of the records that the state rests on.
     handles  handle of a stored record by uuid; empty where the session is not ingested.
     """
 
     session: str
     line: int
+    unread_bytes: int
     uuid: str
     at_ns: int
     state: TaskState
@@ -39,36 +37,23 @@ class SessionState:
     handles: Mapping[str, str]
 
 
-def read_state(store: Reader, session: str, *, at: str | None, path: Path) -> SessionState:
+def read_state(store: Reader, session: str, *, at: str | None, path: Path, seconds_max: float = inf) -> SessionState:
     """Return a session's state before the record `at` (its uuid or 0-based line), or at its end.
 
     session  path of a transcript, which is read and not ingested; or the id of an ingested session.
-    path     the repository that it belongs to.
+    path     the repository that it belongs to; `seconds_max` as in `read_progress`.
     Raises UnknownRecord for `at`, UnknownHandle for a session that is not stored, NotReadable for a file that is no transcript.
     """
-    key, root = find_memory(store, path)
-    file = Path(session)
-    if file.exists():
-        found = ingest.identify_session(file)
-        with open_transcript(file) as stream:
-            lines = stream.readlines()
-    else:
-        found, lines = ingest.load_stored_transcript(store, key, session)
-    count = find_line(lines, at)
-    root = find_session_root(found.cwd, root)
-    base = str(root) if not found.cwd or Path(found.cwd).is_relative_to(root) else found.cwd
-    tracker = TaskTracker(root=base)
-    numbers: dict[str, int] = {}
-    uuid, at_ns = "", 0
-    for observation in TranscriptReader(lines[:count], origin=build_origin(found)).read_observations():
-        tracker.observe(observation)
-        numbers.setdefault(observation.uuid, observation.record_index)
-        uuid, at_ns = observation.uuid, max(at_ns, observation.at_ns)
+    key, _ = find_memory(store, path)
+    read = read_progress(store, session, path=path, at=at, seconds_max=seconds_max)
     with store.snapshot(LOCAL, key) as snapshot:
-        records = [record for record in snapshot.records_of_sources(transcript_source(found)) if record.uuid]
+        records = [record for record in snapshot.records_of_sources(transcript_source(read.session)) if record.uuid]
     # Several records may rest on one line, such as a prompt and the rule in it: the longest holds the others.
     handles = {record.uuid: make_handle(record.id) for record in sorted(records, key=lambda record: (record.full_text.chars, record.id))}
-    return SessionState(found.id, count, uuid, at_ns, tracker.state(), numbers, handles)
+    progress = read.progress
+    return SessionState(
+        read.session.id, read.line, read.unread_bytes, progress.uuid, progress.at_ns, progress.tracker.state(), progress.lines, handles
+    )
 
 
 def describe_state(found: SessionState) -> dict[str, Any]:
@@ -81,6 +66,7 @@ def describe_state(found: SessionState) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "session": found.session,
         "line": found.line,
+        "unread_bytes": found.unread_bytes,
         "uuid": found.uuid,
         "at_ns": found.at_ns,
         "goal": claim.said(open_goals[0]) if open_goals else None,
