@@ -33,16 +33,21 @@ def find_withdrawn_rules(words: str, rules: Sequence[str]) -> list[int]:
         return []
     if _ANSWER.match(words):
         return [at for at, rule in enumerate(rules) if words != rule and is_withdrawal_of(words, rule)]
-    said = [sentence for line in words[:PROMPT_CHARS_MAX].split("\n") for sentence in split_sentences(line)] or [words]
-    recogniser = load_recogniser()
-    contexts = [PromptContext(len(words), 1, 0, at, len(said)) for at in range(len(said))]
-    takes_back = recogniser.is_claimed(recogniser.score(said, contexts), "withdrawal").tolist()
-    pairs = list(zip(said, takes_back, strict=True))
+    pairs = _read_withdrawals(words)
     return [
         at
         for at, rule in enumerate(rules)
         if any(sentence != rule and is_withdrawal_of(sentence, rule, takes_back=back) for sentence, back in pairs)
     ]
+
+
+@lru_cache(maxsize=2)  # the task state and the records ask for the same words one after the other
+def _read_withdrawals(words: str) -> tuple[tuple[str, bool], ...]:
+    """The sentences of a prompt's beginning, and whether the recogniser takes each for a withdrawal."""
+    said = [sentence for line in words[:PROMPT_CHARS_MAX].split("\n") for sentence in split_sentences(line)] or [words]
+    recogniser = load_recogniser()
+    contexts = [PromptContext(len(words), 1, 0, at, len(said)) for at in range(len(said))]
+    return tuple(zip(said, recogniser.is_claimed(recogniser.score(said, contexts), "withdrawal").tolist(), strict=True))
 
 
 def is_withdrawal_of(later: str, earlier: str, *, takes_back: bool = False) -> bool:
