@@ -13,7 +13,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +56,7 @@ def measure(files: Sequence[Path], size_mb: int) -> Mapping[str, Any]:
         with transcript.open("wb") as stream:
             for piece in pieces(files, size_mb * 1_000_000):
                 stream.write(piece)
-        with clew.open(settings=replace(Settings(), data_dir=home)) as engine:
+        with clew.open(settings=Settings(data_dir=home)) as engine:
             cpu = time.process_time()
             engine.ingest([transcript], repo=repo)
             ingest_s = time.process_time() - cpu
