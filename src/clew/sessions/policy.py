@@ -158,7 +158,7 @@ class SessionPolicy:
 
         def render(reader: ProgressReader) -> tuple[Spans, bool]:
             spans = usecases.compact.render_progress(
-                reader.progress, reader.unread_bytes, budget_tokens=budget, tokenizer=self.context.settings.tokenizer
+                found, reader.progress, reader.unread_bytes, budget_tokens=budget, tokenizer=self.context.settings.tokenizer
             )
             return spans, not reader.unread_bytes
 

@@ -181,6 +181,12 @@ class TaskTracker:
             prompts=tuple(self._prompts),
         )
 
+    def state_with(self, answer: Observation) -> TaskState:
+        """Return the state with git's own answer about the files, as `observe` would take it; the tracker stays as it is."""
+        changed = msgspec.json.decode(msgspec.json.encode(self._changed), type=FileTracker)
+        changed.observe_status(GitStatus.decode(answer.text), answer)
+        return replace(self.state(), files=changed.states())
+
     def _find_end(self) -> EndedRequest | None:
         checks = [checked.what for checked in self._checks.values()]
         return self._requests.find_end(tuple(self._plan.values()), checks, self._errors.list_errors(self._seq))

@@ -21,19 +21,19 @@ from clew.transcript.session_files import SessionFiles
 
 # Of what is stored; the release is part of it, as another one may read the same records otherwise. Raise it between releases for the same.
 PROGRESS_VERSION = f"1/{__version__}"
-LINES_MAX = 4096  # records whose lines are remembered before those that the state does not rest on are dropped; guess
+PLACES_MAX = 4096  # records whose places are remembered before those that the state does not rest on are dropped; guess
 
 
 @dataclass(slots=True)
 class SessionProgress:
     """The task state of a session after some of its observations, and when that was.
 
-    lines  0-based line of the transcript by uuid, of the records that the state may rest on.
-    line   of the newest observation, -1 before the first; `uuid` its record's id; `at_ns` the latest time so far, 0 when unknown.
+    places  0-based line of the transcript, and time in seconds (0 when unknown), by uuid, of the records that the state may rest on.
+    line    of the newest observation, -1 before the first; `uuid` its record's id; `at_ns` the latest time so far, 0 when unknown.
     """
 
     tracker: TaskTracker
-    lines: dict[str, int] = field(default_factory=dict[str, int])
+    places: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
     line: int = -1
     uuid: str = ""
     at_ns: int = 0
@@ -43,29 +43,29 @@ class SessionProgress:
         if seen.kind is ObservationKind.UNANSWERED:  # clew's own: the client wrote nothing
             return
         self.tracker.observe(seen)
-        self.lines.setdefault(seen.uuid, seen.record_index)
+        self.places.setdefault(seen.uuid, (seen.record_index, seen.at_ns // 10**9))
         self.line, self.uuid, self.at_ns = seen.record_index, seen.uuid, max(self.at_ns, seen.at_ns)
-        if len(self.lines) > LINES_MAX:
+        if len(self.places) > PLACES_MAX:
             self._dump_tracker()
 
     def dump(self) -> str:
         """Return it as text: versioned, compressed JSON, in letters that JSON need not escape."""
         tracker = self._dump_tracker()
-        saved = _Saved(PROGRESS_VERSION, msgspec.Raw(tracker), self.lines, self.line, self.uuid, self.at_ns)
+        saved = _Saved(PROGRESS_VERSION, msgspec.Raw(tracker), self.places, self.line, self.uuid, self.at_ns)
         return b64encode(zstandard.ZstdCompressor(level=1).compress(msgspec.json.encode(saved))).decode()
 
     def _dump_tracker(self) -> bytes:
-        """Return the tracker as JSON, and forget the lines of records that nothing in it names."""
+        """Return the tracker as JSON, and forget the places of records that nothing in it names."""
         data = self.tracker.dump_state()
         named = {part for text in _strings(msgspec.json.decode(data)) for part in (text, text.partition(":")[0])}
-        self.lines = {uuid: line for uuid, line in self.lines.items() if uuid in named}
+        self.places = {uuid: place for uuid, place in self.places.items() if uuid in named}
         return data
 
 
 class _Saved(msgspec.Struct):
     version: str
     tracker: msgspec.Raw
-    lines: dict[str, int]
+    places: dict[str, tuple[int, int]]
     line: int
     uuid: str
     at_ns: int
@@ -86,7 +86,7 @@ def load_progress(data: str) -> SessionProgress | None:
         saved = msgspec.json.decode(zstandard.ZstdDecompressor().decompress(b64decode(data)), type=_Saved)
         if saved.version != PROGRESS_VERSION:
             return None
-        return SessionProgress(load_tracker(bytes(saved.tracker)), saved.lines, saved.line, saved.uuid, saved.at_ns)
+        return SessionProgress(load_tracker(bytes(saved.tracker)), saved.places, saved.line, saved.uuid, saved.at_ns)
     except (ValueError, zstandard.ZstdError, msgspec.DecodeError, RecursionError):  # damaged, or a development version's: made again
         return None
 

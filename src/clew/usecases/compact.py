@@ -119,14 +119,21 @@ def hand_off(
     Raises UnknownHandle for a session that is not stored, NotReadable for a file that is no transcript.
     """
     read = read_progress(store, session, path=path, seconds_max=seconds_max)
-    return render_progress(read.progress, read.unread_bytes, budget_tokens=budget_tokens, tokenizer=tokenizer)
+    return render_progress(read.session, read.progress, read.unread_bytes, budget_tokens=budget_tokens, tokenizer=tokenizer)
 
 
-def render_progress(progress: SessionProgress, unread_bytes: int, *, budget_tokens: int, tokenizer: str) -> Spans:
-    """Return a session's progress as text; where `unread_bytes` follow it, that says first of when it is."""
-    state, counter, late = _with_last_request(progress.tracker.state()), make_counter(tokenizer), ""
+def render_progress(
+    session: SessionFiles, progress: SessionProgress, unread_bytes: int, *, budget_tokens: int, tokenizer: str
+) -> Spans:  # fmt: skip
+    """Return a session's progress as text, with what git says now of its files; where `unread_bytes` follow it, of when it is instead."""
+    state, counter, late = progress.tracker.state(), make_counter(tokenizer), ""
     if not state.goals:
         return ()
+    if not unread_bytes and session.cwd:
+        at_s = {uuid: seconds for uuid, (_, seconds) in progress.places.items()}
+        answer = ask_git(state.files, Path(progress.tracker.root), session.id, lambda uuid: at_s.get(uuid, 0))
+        state = progress.tracker.state_with(answer) if answer else state
+    state = _with_last_request(state)
     if unread_bytes:
         when = datetime.fromtimestamp(progress.at_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M UTC") if progress.at_ns else "an unknown time"
         late = (

@@ -51,8 +51,9 @@ def read_state(store: Reader, session: str, *, at: str | None, path: Path, secon
     # Several records may rest on one line, such as a prompt and the rule in it: the longest holds the others.
     handles = {record.uuid: make_handle(record.id) for record in sorted(records, key=lambda record: (record.full_text.chars, record.id))}
     progress = read.progress
+    lines = {uuid: line for uuid, (line, _) in progress.places.items()}
     return SessionState(
-        read.session.id, read.line, read.unread_bytes, progress.uuid, progress.at_ns, progress.tracker.state(), progress.lines, handles
+        read.session.id, read.line, read.unread_bytes, progress.uuid, progress.at_ns, progress.tracker.state(), lines, handles
     )
 
 

@@ -5,24 +5,23 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from clew.records import Observation, ObservationKind, TaskState
+from clew.records import FileState, Observation, ObservationKind
 from clew.task.git import GIT_NOTE, GitCommit, GitStatus
 
 _FILES_MAX = 100  # of a session are asked about, those that changed last; guess
 _TIMEOUT_S = 0.5  # of one call of git; guess
 
 
-def ask_git(state: TaskState, root: Path, seen: Sequence[Observation]) -> Observation | None:
+def ask_git(files: Sequence[FileState], root: Path, session: str, find_time: Callable[[str], int]) -> Observation | None:
     """Return git's answer about the files that a session changed; None where there are none, or git does not answer in time.
 
-    root  of the work tree, to which the session's paths are relative.
-    seen  the observations of the session: a commit before the last change of a file has not taken it.
+    root       of the work tree, to which the session's paths are relative.
+    find_time  returns the time (in seconds, 0 when unknown) of the record with a uuid: a commit before a file's last change lacks it.
     """
-    at_s = {each.seq: each.at_ns // 10**9 for each in seen}
-    paths = {file.path: at_s.get(file.seq, 0) for file in state.files[-_FILES_MAX:] if not file.path.startswith(("/", "~"))}
+    paths = {file.path: find_time(file.uuid) for file in files[-_FILES_MAX:] if not file.path.startswith(("/", "~"))}
     if not paths or not (root / ".git").exists():
         return None
     try:
@@ -38,11 +37,10 @@ def ask_git(state: TaskState, root: Path, seen: Sequence[Observation]) -> Observ
         tracked=tuple(filter(None, tracked.split("\0"))),
         commits=tuple(_read_log(log, paths)),
     )
-    last = seen[-1]
+    seq = max((file.seq for file in files), default=-1) + 1
     return Observation(
-        last.session, last.seq + 1, -1, f"{last.session}:git", ObservationKind.NOTE, found.encode(),
-        tool=GIT_NOTE, at_ns=time.time_ns(), cwd=str(root),
-    )  # fmt: skip
+        session, seq, -1, f"{session}:git", ObservationKind.NOTE, found.encode(), tool=GIT_NOTE, at_ns=time.time_ns(), cwd=str(root)
+    )
 
 
 def _read_log(log: str, changed_s: Mapping[str, int]) -> list[tuple[GitCommit, tuple[str, ...]]]:
