@@ -33,7 +33,7 @@ TAIL_BYTES = 4 << 10  # enough to tell the same session apart after its client w
 PIECE_BYTES = 256 << 10  # read at once where only the task state is wanted, which may have to stop at a time
 ARCHIVES = (".xz", ".gz")  # written once
 UNRECOGNISED_BYTES_MAX = 8 << 20  # of a file without a known record before it counts as no transcript
-NOTE_VERSION = 5
+NOTE_VERSION = 6
 UNRECOGNISED = "unrecognised"  # the status of a file that no known client wrote
 
 
