@@ -90,6 +90,11 @@ def retrieve(engine: Engine, tree: Path, question: str, budget_tokens: int) -> P
     return engine.retrieve(tree, question, budget_tokens=budget_tokens, tokenizer=TOKENIZER)
 
 
+def list_files(engine: Engine, tree: Path, question: str, limit: int) -> list[str]:
+    """Return the paths of at most `limit` files for a question, best first, in this process."""
+    return [file.path for file in engine.rank_files(tree, question, limit=limit).files]
+
+
 def update_all(engine: Engine, tree: Path, names: Sequence[str]) -> None:
     """Tell the engine that these files have changed."""
     engine.update(tree, names)

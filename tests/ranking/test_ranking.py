@@ -128,3 +128,31 @@ def test_the_best_record_weighs_one_whatever_the_question(engine: Engine, root: 
         weights = [entry.weight for entry in ask(engine, root, question).entries]
         assert weights == sorted(weights, reverse=True)
         assert weights[0] == pytest.approx(1.0, abs=0.3)  # diffusion may add to it
+
+
+TERMINAL = '''def set_raw_mode(terminal):
+    """Put the terminal into raw mode."""
+    return terminal.raw()
+
+
+def window_size(terminal):
+    return terminal.size()
+'''
+
+
+def test_a_file_that_plays_the_same_part_in_a_parallel_folder_is_found_with_it(engine: Engine, root: Path) -> None:
+    other = TERMINAL.replace('    """Put the terminal into raw mode."""\n', "").replace("terminal", "handle")
+    write(root, {"src/unix/tty.py": TERMINAL, "src/win/tty.py": other, "src/win/pipe.py": "def window_of(handle):\n    return handle\n"})
+    write(root, {f"src/win/part{number}.py": f"def mode{number}(terminal):\n    return terminal\n" for number in range(12)})
+    engine.index(root)
+
+    files = engine.rank_files(root, "put the terminal into raw mode", limit=4).files
+    assert [file.path for file in files[:2]] == ["src/unix/tty.py", "src/win/tty.py"]
+    assert any(why.kind is MatchKind.TWIN for why in files[1].why)
+
+
+def test_files_of_one_name_that_share_nothing_are_no_twins(engine: Engine, root: Path) -> None:
+    write(root, {"src/unix/tty.py": TERMINAL, "src/web/tty.py": "def render_prompt(page):\n    return page\n"})
+    engine.index(root)
+
+    assert [file.path for file in engine.rank_files(root, "put the terminal into raw mode", limit=4).files] == ["src/unix/tty.py"]

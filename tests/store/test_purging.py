@@ -18,7 +18,7 @@ from clew.records import Blob, Edge, EdgeKind, Record, RecordText, Resolution, S
 from clew.store.originals import Compression, OriginalCompressor, digest_of
 from clew.store.sqlite import MIGRATIONS, Migration, SqliteStore
 from clew.store.sqlite.indexing import WorkspaceCounters
-from clew.text.postings import NameUse, SearchDocument, drop_from_postings, pack_postings, unpack_postings
+from clew.text.postings import NameUse, Role, SearchDocument, drop_from_postings, pack_postings, unpack_postings
 from tests.looking import look
 from tests.store.conformance import make_delta
 
@@ -193,7 +193,7 @@ def test_postings_without_some_records_equal_those_that_never_had_them() -> None
     documents = [
         SearchDocument(
             ids[number], "fact", "function", f"{number}.py", (f"name{number}", "path", "", f"doc {number}", "shared words " * number),
-            (f"name{number}",), ((f"name{(number + 1) % 6}", NameUse.CALL, number + 1, 0),), parent=number - 1, is_test=number % 2 == 0,
+            (f"name{number}",), ((f"name{(number + 1) % 6}", NameUse.CALL, number + 1, 0),), parent=number - 1, role=Role(number % 2 == 0),
             start_line=number, lines=10 * number,
         )
         for number in range(6)

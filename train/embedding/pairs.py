@@ -21,9 +21,9 @@ import numpy as np
 import packages
 
 from clew.codebase.facts import FUNCTION_KINDS, TYPE_KINDS, FileFacts, Symbol
-from clew.codebase.file_records import is_test_path
 from clew.codebase.languages import LANGUAGES, detect_language
 from clew.codebase.parse import parse_file
+from clew.codebase.roles import is_test_path
 from clew.text.postings import EMBEDDED_CHARS_MAX
 from clew.text.words import extract_terms
 

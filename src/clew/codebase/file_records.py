@@ -16,14 +16,15 @@ import msgspec
 
 from clew.codebase.facts import FileFacts, Import, Symbol
 from clew.codebase.languages.description import ImportLink
+from clew.codebase.roles import find_inline_tests, role_of
 from clew.codebase.scopes import digest_links, find_scopes
 from clew.records import Blob, Delta, Layer, Record, RecordText, Resolution, SourceState, Trust, make_id
 from clew.store.originals import digest_of
 from clew.text.embed import Embedder
-from clew.text.postings import NO_SCOPE, NameUse, Place, ScopedUse, SearchDocument, make_literal_name, pack_postings
+from clew.text.postings import NO_SCOPE, NameUse, Place, Role, ScopedUse, SearchDocument, make_literal_name, pack_postings
 from clew.text.words import extract_words
 
-PRODUCER = "codebase/5"  # name and version of this producer in its Deltas; a new version has every file read again
+PRODUCER = "codebase/6"  # name and version of this producer in its Deltas; a new version has every file read again
 SIGNATURE_BYTES_MAX = 400  # a longer header is data, not a signature, and is not stored as one
 IMPORT_LINES_MAX = 80  # shown of a file's imports; guess: more is a list of names, not what a reader looks for
 
@@ -52,21 +53,6 @@ class _Span:
 def file_source_name(path: str) -> str:
     """Return the name of the store source that holds a file's records: `file:<path>`."""
     return f"file:{path}"
-
-
-def is_test_path(path: str) -> bool:
-    """Return whether a file holds tests or their fixtures, judged by its name and folders alone."""
-    parts = PurePosixPath(path.lower()).parts
-    stem = parts[-1].split(".")[0] if parts else ""
-    folders = {"tests", "test", "testing", "__tests__", "spec", "specs", "testdata", "fixtures"}
-    marks = parts[-1].split(".")[1:-1] if parts else []
-    return (
-        bool(folders & set(parts[:-1]))
-        or stem.startswith("test_")
-        or stem.endswith(("_test", "_tests", "_spec"))
-        or stem == "conftest"
-        or bool({"test", "spec"} & set(marks))
-    )
 
 
 def build_file_delta(
@@ -98,7 +84,7 @@ def build_file_delta(
     positions: dict[int, int] = {}
     module = next((at for at, symbol in enumerate(facts.symbols) if symbol.kind == "module"), -1)
     seen: dict[str, int] = {}
-    is_test = is_test_path(path)
+    role, tests = role_of(path, facts), find_inline_tests(facts.symbols, data)
     children = _children(facts.symbols)
     scopes = find_scopes(facts, linked)
     for at, symbol in enumerate(facts.symbols):
@@ -128,10 +114,9 @@ def build_file_delta(
         )
         positions[at] = len(records)
         records.append(record)
+        own_role = Role.TEST if at in tests else role
         found = (scopes.uses[at], scopes.places[at])
-        documents.append(
-            _document(record, symbol, data, facts, children.get(at, ()), parent, span, found, is_file=is_file, is_test=is_test)
-        )
+        documents.append(_document(record, symbol, data, facts, children.get(at, ()), parent, span, found, is_file=is_file, role=own_role))
     note = IndexNote(list(facts.imports), list(resolved), is_whole=facts.is_whole, symbols=len(records), linked=digest_links(linked))
     return Delta(
         by=PRODUCER,
@@ -240,7 +225,7 @@ def _document(
     found: tuple[tuple[ScopedUse, ...], tuple[Place, ...]],
     *,
     is_file: bool,
-    is_test: bool,
+    role: Role,
 ) -> SearchDocument:
     name = symbol.name if symbol.name == symbol.qualname else f"{symbol.name} {symbol.qualname}"
     defines = (symbol.name, symbol.qualname, record.subject)
@@ -264,7 +249,7 @@ def _document(
         defines=tuple(dict.fromkeys(define for define in defines if define)),
         uses=uses,
         parent=parent,
-        is_test=is_test,
+        role=role,
         start_line=span.start_line,
         lines=span.end_line - span.start_line + 1,
         places=places,

@@ -13,7 +13,7 @@ from clew.packet.options import DisplayLimit, OriginalCache, build_options, grou
 from clew.ranking.deadline import Deadline
 from clew.ranking.question import Question
 from clew.ranking.rank import CANDIDATES_MAX, CANDIDATES_MIN, UnlistedReason, add_file_documents, find_reasons, find_remarks, rank
-from clew.ranking.weights import DEFAULT, Weights
+from clew.ranking.weights import Weights
 from clew.records import (
     FIRST_FENCE,
     PLACEHOLDER_NONCE,
@@ -55,7 +55,7 @@ def retrieve(
     counter: TokenCounter,
     deadline: Deadline | None = None,
     embedder: Embedder | None = None,
-    weights: Weights = DEFAULT,
+    weights: Weights | None = None,
     with_sessions: bool = True,
     unlisted_reason: UnlistedReason | None = None,
 ) -> Packet:

@@ -12,7 +12,7 @@ from clew.ranking.deadline import Deadline
 from clew.ranking.question import Question
 from clew.ranking.rank import CANDIDATES_MAX, CANDIDATES_MIN, Ranked, UnlistedReason, find_reasons, find_remarks, rank
 from clew.ranking.seed import compute_strength
-from clew.ranking.weights import DEFAULT, Weights
+from clew.ranking.weights import Weights
 from clew.records import MatchReason, Remark, make_handle
 from clew.store.ports import Snapshot
 from clew.text.embed import Embedder
@@ -61,7 +61,7 @@ def rank_files(
     limit: int,
     deadline: Deadline | None = None,
     embedder: Embedder | None = None,
-    weights: Weights = DEFAULT,
+    weights: Weights | None = None,
     unlisted_reason: UnlistedReason | None = None,
 ) -> FileList:
     """Return at most `limit` files for a question, the most relevant first; ties break by path.

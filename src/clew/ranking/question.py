@@ -28,6 +28,7 @@ TITLE_WEIGHT = 1.6  # words of the first line
 STATE_WEIGHT = 0.35  # what the task state's identifiers and files count beside the question's own
 TOUCHED_MAX = 12  # files of the working set that are looked at, the last ones
 NAMES_MAX = 4  # names that an answer says are nowhere; guess
+SPELLED_MAX = 24  # plain words of the first line that may be names
 SHORT_CHARS = 200  # guess: what a person types in one line
 _TICKS = re.compile(r"`([^`\n]+)`")
 
@@ -170,6 +171,7 @@ class Question:
             tuple((frame.path, frame.line, frame.function) for frame in self.clues.frames),
             self.clues.paths,
             tuple(touched),  # what the question itself mentions is among its paths
+            tuple(dict.fromkeys(word for word in self.title_words if len(word) > 2 and word.lower() not in STOP_WORDS))[:SPELLED_MAX],
             vector,
             self.text,
             self.lone_names,

@@ -14,7 +14,8 @@ from clew.ranking.diffuse import Flow, WeightedDocuments, diffuse, select_heavie
 from clew.ranking.importance import NEUTRAL, compute_code_importance
 from clew.ranking.question import STOP_WORDS, Question
 from clew.ranking.seed import score_code, score_sessions
-from clew.ranking.weights import DEFAULT, Weights
+from clew.ranking.twins import add_twins
+from clew.ranking.weights import Weights
 from clew.records import EdgeKind, MatchKind, MatchReason, Record, Remark, RemarkKind, Status, Tier
 from clew.store.ports import Snapshot
 from clew.store.search import CODE, SearchResult
@@ -51,6 +52,7 @@ UnlistedReason: TypeAlias = Callable[[str], str]
 class Ranked:
     """Document numbers in order of rank with their final weights, and the data from which their reasons are made.
 
+    noted  by document what the reader should know of it: that it is old or on a lower tier, or the twin of another file.
     leads  (document, line or 0) of what the question quotes: these stand first, whatever else matches.
     """
 
@@ -58,7 +60,7 @@ class Ranked:
     weights: list[float]
     found: SearchResult
     flow: Flow | None
-    aged: Mapping[int, MatchReason]
+    noted: Mapping[int, MatchReason]
     leads: tuple[tuple[int, int], ...] = ()
 
 
@@ -69,7 +71,7 @@ def rank(
     candidates_max: int,
     deadline: Deadline,
     embedder: Embedder | None = None,
-    weights: Weights = DEFAULT,
+    weights: Weights | None = None,
     with_sessions: bool = True,
 ) -> Ranked:
     """Return at most `candidates_max` documents that are relevant to a question, heaviest first; of code alone unless `with_sessions`."""
@@ -93,11 +95,14 @@ def rank(
     )
     if question.is_short and deadline.allows("importance"):
         best = _with_importance(snapshot, best)
+    twins: dict[int, MatchReason] = {}
+    if deadline.allows("twins"):
+        best, twins = add_twins(snapshot, best)
     kept = best.weights >= WEIGHT_SHARE_MIN * float(best.weights[0]) if len(best.docs) else np.zeros(0, np.bool_)
     docs, values = best.docs[kept].tolist(), best.weights[kept].tolist()
     leads = tuple(dict.fromkeys((_heaviest(place.docs.tolist(), docs), place.line) for place in found.places.places))
     docs, values = _led(docs, values, list(dict.fromkeys(doc for doc, _ in leads)))
-    return Ranked(docs, values, found, flow, aged, leads)
+    return Ranked(docs, values, found, flow, twins | aged, leads)
 
 
 def add_file_documents(snapshot: Snapshot, ranked: Ranked) -> list[tuple[int, float]]:
@@ -123,7 +128,7 @@ def find_reasons(
     contributions = ranked.flow.largest_contributions(snapshot, docs) if ranked.flow else {}
     out: dict[int, tuple[MatchReason, ...]] = {}
     for doc, matched in zip(docs, terms, strict=True):
-        why = [*found.reasons.get(doc, ()), *([ranked.aged[doc]] if doc in ranked.aged else ())]
+        why = [*found.reasons.get(doc, ()), *([ranked.noted[doc]] if doc in ranked.noted else ())]
         if int(documents.path_codes[doc]) in found.committed:
             why.append(MatchReason(MatchKind.COMMIT))
         why = list(dict.fromkeys(why))[:3]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clew.ranking.question import Question, Terms
-from clew.ranking.weights import DEFAULT, Weights
+from clew.ranking.weights import DEFAULT, SHORT, Weights
 from clew.store.search import ChannelScores
 
 Floats: TypeAlias = NDArray[np.float32]
@@ -18,15 +18,21 @@ SESSION_NAME_WEIGHT = 0.9  # of a name that a session's record bears, against it
 SESSION_VECTOR_WEIGHT = 0.5  # likewise of its vector; guess
 
 
-def score_code(hits: ChannelScores, question: Question, weights: Weights = DEFAULT) -> Floats:
-    """Return the weights (n,) of hits in code: exp(weighted sum of the channels), scaled so that the best is 1."""
-    score = _add_channels(hits, question, weights)
+def score_code(hits: ChannelScores, question: Question, weights: Weights | None = None) -> Floats:
+    """Return the weights (n,) of hits in code: exp(weighted sum of the channels), scaled so that the best is 1.
+
+    weights  None takes those for a question of this length.
+    """
+    score = _add_channels(hits, question, weights or (SHORT if question.is_short else DEFAULT))
     return np.exp(score - score.max()) if len(score) else score
 
 
-def compute_strength(hits: ChannelScores, question: Question, weights: Weights = DEFAULT) -> float:
-    """Return the weighted sum of the channels of the best hit in code, in nats: what `score_code` scales away. 0 without hits."""
-    return float(_add_channels(hits, question, weights).max()) if len(hits.docs) else 0.0
+def compute_strength(hits: ChannelScores, question: Question, weights: Weights | None = None) -> float:
+    """Return the weighted sum of the channels of the best hit in code, in nats: what `score_code` scales away. 0 without hits.
+
+    On one scale for questions of any length, so with the weights of long ones.
+    """
+    return float(_add_channels(hits, question, weights or DEFAULT).max()) if len(hits.docs) else 0.0
 
 
 def _add_channels(hits: ChannelScores, question: Question, weights: Weights) -> Floats:

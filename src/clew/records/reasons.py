@@ -81,6 +81,7 @@ class MatchKind(StrEnum):
     CONTAINS = "contains"  # it contains such a record
     COUPLED = "coupled"  # (kind of edge, name): a stored edge leads to such a record
     FILE = "file"  # its file matches
+    TWIN = "twin"  # (path): it plays the same part in a parallel folder
     TIER = "tier"  # it was moved to this tier
     ENDED = "ended"  # (by): it is no longer true
     SUSPECT = "suspect"  # something happened to what it cites

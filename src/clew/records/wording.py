@@ -17,6 +17,7 @@ _FORMS: dict[MatchKind, str] = {
     MatchKind.TOUCHED: "its file was just touched ({})",
     MatchKind.COMMIT: "a commit that changed its file speaks of it",
     MatchKind.FILE: "its file matches",
+    MatchKind.TWIN: "plays the part of {}",
     MatchKind.TIER: "on the {} tier",
     MatchKind.FILE_CHANGED: "its file has changed since",
     MatchKind.FILE_GONE: "its file is no longer there",

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clew.store.shard import IndexShard, PartKey, shard_from_bytes, shard_to_bytes
-from clew.text.postings import PostingsSegment, unpack_postings
+from clew.text.postings import PostingsSegment, Role, unpack_postings
 
 Floats: TypeAlias = NDArray[np.float32]
 Numbers: TypeAlias = NDArray[np.int32]
@@ -128,27 +128,29 @@ class Documents:
         return (self._base, doc) if doc < self._base.size else (self.shards[1], doc - self._base.size)
 
     def column(self, name: str) -> NDArray[Any]:
-        """Return the column `is_test`, `start_line`, `lines` or `lengths` of every document."""
+        """Return the column `role`, `start_line`, `lines` or `lengths` of every document."""
         return np.concatenate([shard[name] for shard in self.shards]) if self._overlay else self._base[name]
+
+    @cached_property
+    def role(self) -> NDArray[np.uint8]:
+        """Return (n,) the `Role` of each record."""
+        return self.column("role")
 
     @cached_property
     def is_test(self) -> NDArray[np.bool_]:
         """Return (n,) whether the record tests other code."""
-        return self.column("is_test").astype(np.bool_, copy=False)
+        return self.role == Role.TEST
 
     @cached_property
     def is_prose(self) -> NDArray[np.bool_]:
         """Return (n,) whether the record is part of a document, a configuration file or plain text, and not of code."""
-        pieces: list[NDArray[np.bool_]] = []
-        for shard in self.shards:
-            prose = np.array([kind in PROSE_KINDS for kind in shard.header.kinds], np.bool_)
-            pieces.append(prose[shard["kind"]] if shard.size else np.zeros(0, np.bool_))
-        of_kind = np.concatenate(pieces)
-        # A file is prose if all that stands in it is.
+        of_kind = self.is_of_kinds(PROSE_KINDS)
+        # A file is prose if all that stands in it is, but a file of code may be blocks of lines that no grammar read.
         has_code = np.zeros(len(self.paths), np.bool_)
         is_file = self.parent < 0
         has_code[self.path_codes[~of_kind & ~is_file & self.alive]] = True
-        return np.where(is_file, ~has_code[self.path_codes], of_kind)
+        prose = np.where(is_file, ~has_code[self.path_codes], of_kind)
+        return np.where((self.role == Role.DOCUMENT) | (self.role == Role.CONFIGURATION), True, prose & (self.role != Role.SOURCE))
 
     @cached_property
     def is_commit(self) -> NDArray[np.bool_]:

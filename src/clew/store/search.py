@@ -20,6 +20,7 @@ from clew.store.bm25 import TermList, WordScores, score_words
 from clew.store.documents import Documents, Floats, Numbers
 from clew.store.name_resolution import Names
 from clew.store.quoted import Places, find_places
+from clew.text.postings import Role
 
 Terms: TypeAlias = tuple[tuple[str, float], ...]
 
@@ -30,12 +31,15 @@ FIELD_B = np.array([0.3, 0.3, 0.4, 0.5, 0.6], np.float32)
 K1 = 1.6
 TERM_SHARE_MAX = 0.12  # a term in more than 12 % of the records ranks nothing and costs most of the time
 TERM_RECORDS_FREE = 400  # guess: a term in fewer records is scored whatever its share, or a small repository would have no terms
+SHORT_TERMS = 24  # a question of at most so many terms loses none of them
 TERMS_MAX = 80  # the heaviest terms of a long question
 LINE_VALUE = 1.5  # of a quoted line or a stack frame, against 1 for a quoted path
 FRAME_FILE_VALUE = 0.25  # of other records in a file that a stack trace leads to
 TOP_RECORDS = 5  # records of a file that are added up
 TOP_RECORDS_AMONG = 3000  # of the best by words: what stands behind them adds nothing
 TOP_TEST_SHARE = 0.35  # a test speaks for its file so much less than the code
+OTHER_CASE_SHARE = 0.6  # of a symbol that is named as a plain word of the question but in another case; guess
+WHOLE_STEM = 0.99  # of a file's own name: all of it is spelled
 COMMITS = 30  # the best commits that are read for the files that they changed
 RESCORED = 400  # documents whose cosine is computed; guess, a few times what a packet shows of one channel
 
@@ -50,6 +54,7 @@ class Query:
     text     of the question, in which paths of the repository are looked for.
     alone    names that the question is about: it is said of them if they are nowhere.
     touched  (path, how it was last used: "read", "edit", …, weight) of files worked on lately.
+    spelled  plain words of the first line, as typed: a symbol may have such a name.
     vector   the question's embedding by the model of `Snapshot.model`; None: nothing is searched by embedding.
     """
 
@@ -60,6 +65,7 @@ class Query:
     frames: tuple[tuple[str, int, str], ...] = ()
     paths: tuple[tuple[str, int], ...] = ()
     touched: tuple[tuple[str, str, float], ...] = ()
+    spelled: tuple[str, ...] = ()
     vector: Floats | None = None
     text: str = ""
     alone: tuple[str, ...] = ()
@@ -144,7 +150,9 @@ def search(documents: Documents, names: Names, query: Query, allows: Callable[[s
         if allows("files"):
             channels["title_file"] = _scaled(title.by_path)[documents.path_codes]
             channels["top5_sum"] = _scaled(_top_sums(documents, word))[documents.path_codes]
+            channels |= {name: values[documents.path_codes] for name, values in _by_path_words(documents, query).items()}
         channels["name"] = named.values
+        channels["spelled"] = _by_spelling(documents, names, query)
         if can_place:
             _by_paths(documents, query, places, placed, traced)
         channels["path"], channels["frame"] = placed.values, traced.values
@@ -161,6 +169,8 @@ def search(documents: Documents, names: Names, query: Query, allows: Callable[[s
         values["lines"] = np.log1p(documents.lines[docs].astype(np.float32))
         for name, marks in (("is_file", parent < 0), ("is_test", documents.is_test), ("is_prose", documents.is_prose)):
             values[name] = marks[docs].astype(np.float32)
+        for role in (Role.DEMO, Role.BENCHMARK, Role.DECLARATION, Role.GENERATED):
+            values[f"is_{role.name.lower()}"] = (documents.role[docs] == role).astype(np.float32)
         code = ChannelScores(docs, values, code_words)
     else:
         code = _no_hits()
@@ -225,7 +235,7 @@ def _words(documents: Documents, query: Query, prefix: str) -> tuple[WordScores,
 def _scored(documents: Documents, lists: list[Terms], prefix: str) -> list[WordScores]:
     count = max(documents.search_scope(prefix).count, 1)
     asked = [
-        TermList(terms, max(TERM_SHARE_MAX, TERM_RECORDS_FREE / count) if len(terms) >= 6 else 1.0, with_paths=at == 1)
+        TermList(terms, max(TERM_SHARE_MAX, TERM_RECORDS_FREE / count) if len(terms) > SHORT_TERMS else 1.0, with_paths=at == 1)
         for at, terms in enumerate(lists)
     ]
     return score_words(documents, asked, FIELD_WEIGHTS, prefix=prefix, b=FIELD_B, k1=K1, terms_max=TERMS_MAX)
@@ -264,6 +274,43 @@ def _by_names(names: Names, query: Query, channel: _Channel) -> None:
         if len(docs) and bearer not in seen:
             seen.add(bearer)
             channel.add(docs, weight / len(docs) ** 0.5, MatchReason(why, (bearer,)))
+
+
+def _by_spelling(documents: Documents, names: Names, query: Query) -> Floats:
+    """(n,) symbols whose whole name is a plain word of the question: as typed, or in another case."""
+    found = np.zeros(documents.size, np.float32)
+    for word in query.spelled:
+        for spelling in dict.fromkeys((word, word.capitalize(), word.lower())):
+            docs, _ = names.bearers(spelling)
+            if len(docs):
+                value = np.float32((1.0 if spelling == word else OTHER_CASE_SHARE) / len(docs) ** 0.5)
+                found[docs] = np.maximum(found[docs], np.where(documents.parent[docs] >= 0, value, np.float32(0)))
+    return found
+
+
+def _by_path_words(documents: Documents, query: Query) -> dict[str, Floats]:
+    """(paths,) by channel: the share of a file's own name that the first line spells, whether it is all of it, and its folders' words."""
+    terms = [term for term, _ in query.title]
+    count = len(documents.paths)
+    stems, folders, lengths = (
+        np.zeros((len(terms), count), np.float32),
+        np.zeros((len(terms), count), np.float32),
+        np.ones(count, np.float32),
+    )
+    for at, shard in enumerate(documents.shards):
+        hits = shard.path_words.find(terms)
+        codes = (
+            np.arange(len(hits.lengths)) if at == 0 else np.array([documents.path_numbers[path] for path in shard.header.paths], np.int64)
+        )
+        stems[:, codes], folders[:, codes], lengths[codes] = hits.stems, hits.folders, hits.lengths
+    is_live = documents.search_scope(CODE).path_words > 0
+    files = int(is_live.sum())
+    stem = np.where(is_live, np.minimum(stems.sum(axis=0) / lengths, np.float32(1)), np.float32(0))
+    folders *= is_live
+    holders = np.count_nonzero(folders, axis=1)
+    rarity = np.log(1.0 + (files - holders + 0.5) / (holders + 0.5)).astype(np.float32) * np.array([weight for _, weight in query.title])
+    folder = (folders * rarity[:, None].astype(np.float32)).sum(axis=0)
+    return {"stem": stem, "stem_whole": (stem >= WHOLE_STEM).astype(np.float32), "folder": _scaled(folder)}
 
 
 def _by_paths(documents: Documents, query: Query, places: Places, placed: _Channel, traced: _Channel) -> None:

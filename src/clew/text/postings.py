@@ -43,6 +43,19 @@ class NameUse(IntEnum):
     MENTION = 3  # in prose or tool output; the weakest
 
 
+class Role(IntEnum):
+    """What a file or a part of it is for. Stored as one byte: what was indexed before there were more than two kept its meaning."""
+
+    SOURCE = 0
+    TEST = 1
+    DEMO = 2
+    BENCHMARK = 3
+    DECLARATION = 4
+    DOCUMENT = 5
+    CONFIGURATION = 6
+    GENERATED = 7
+
+
 class LinkKind(IntEnum):
     """What a link says of its key, a place or a name in a place: it is another one; it is a part of one; one is looked through after it."""
 
@@ -73,7 +86,7 @@ class SearchDocument:
     uses     (name, how, times, place): see ScopedUse.
     places   where it is found by exact means; its names are in `defines` as well.
     parent   position of the containing record among the documents packed together, −1 for none.
-    is_test  whether it is test code.
+    role     what it is for.
     """
 
     id: str
@@ -84,7 +97,7 @@ class SearchDocument:
     defines: tuple[str, ...] = ()
     uses: tuple[ScopedUse, ...] = ()
     parent: int = -1
-    is_test: bool = False
+    role: Role = Role.SOURCE
     start_line: int = 0
     lines: int = 0
     places: tuple[Place, ...] = ()
@@ -104,7 +117,7 @@ class _Head(msgspec.Struct, array_like=True):
 class PostingsSegment:
     """The unpacked postings of one source: n documents, p postings, d definitions, u uses.
 
-    parent (n,) int32; is_test (n,) bool; start_line, lines (n,) int32; lengths (n, FIELD_COUNT) float32, words per field.
+    parent (n,) int32; role (n,) uint8; start_line, lines (n,) int32; lengths (n, FIELD_COUNT) float32, words per field.
     terms (p,) uint64, docs (p,) int32, fields (p,) uint8, counts (p,) uint8 (255 means 255 or more).
     define_names (d,) uint64, define_docs (d,) int32.
     use_names (u,) uint64, use_docs (u,) int32, use_kinds (u,) uint8, use_counts (u,) uint8, use_scopes (u,) int32 positions in
@@ -123,7 +136,7 @@ class PostingsSegment:
     model: str
     dims: int
     parent: NDArray[np.int32]
-    is_test: NDArray[np.bool_]
+    role: NDArray[np.uint8]
     start_line: NDArray[np.int32]
     lines: NDArray[np.int32]
     lengths: NDArray[np.float32]
@@ -151,7 +164,7 @@ class PostingsSegment:
 
 
 _ARRAYS: tuple[tuple[str, str], ...] = (
-    ("parent", "<i4"), ("is_test", "?"), ("start_line", "<i4"), ("lines", "<i4"), ("lengths", "<f4"),
+    ("parent", "<i4"), ("role", "u1"), ("start_line", "<i4"), ("lines", "<i4"), ("lengths", "<f4"),
     ("terms", "<u8"), ("docs", "<i4"), ("fields", "u1"), ("counts", "u1"),
     ("define_names", "<u8"), ("define_docs", "<i4"),
     ("use_names", "<u8"), ("use_docs", "<i4"), ("use_kinds", "u1"), ("use_counts", "u1"), ("use_scopes", "<i4"), ("scopes", "<u8"),
@@ -267,7 +280,7 @@ def pack_postings(
     quantised, scales = quantise_rows(rows)
     arrays: dict[str, NDArray[Any]] = {
         "parent": np.array([document.parent for document in documents], np.int32),
-        "is_test": np.array([document.is_test for document in documents], np.bool_),
+        "role": np.array([document.role for document in documents], np.uint8),
         "start_line": np.array([document.start_line for document in documents], np.int32),
         "lines": np.array([document.lines for document in documents], np.int32),
         "lengths": lengths,
@@ -337,7 +350,7 @@ def _opened(data: bytes) -> tuple[bytes, _Head, dict[str, int], int]:
     head_size, n, p, d, u = struct.unpack_from("<5I", raw)
     at = 20 if data[:8] == _MAGIC_BEFORE else 32
     head = msgspec.msgpack.decode(raw[at : at + head_size], type=_Head)
-    sizes = dict.fromkeys(("parent", "is_test", "start_line", "lines", "scales"), n)
+    sizes = dict.fromkeys(("parent", "role", "start_line", "lines", "scales"), n)
     sizes |= dict.fromkeys(("terms", "docs", "fields", "counts"), p) | dict.fromkeys(("define_names", "define_docs"), d)
     sizes |= dict.fromkeys(("use_names", "use_docs", "use_kinds", "use_counts"), u) | {"lengths": n * FIELD_COUNT, "vectors": n * head.dims}
     if at > 20:
@@ -403,7 +416,7 @@ def _kept(names: list[str], keep: NDArray[np.bool_]) -> list[str]:
 
 def _frame(head: _Head, arrays: dict[str, NDArray[Any]]) -> bytes:
     packed = msgspec.msgpack.encode(head)
-    counts = tuple(len(arrays[name]) for name in ("is_test", "terms", "define_names", "use_names", "scopes", "place_keys", "link_keys"))
+    counts = tuple(len(arrays[name]) for name in ("role", "terms", "define_names", "use_names", "scopes", "place_keys", "link_keys"))
     body = b"".join(arrays[name].astype(kind, copy=False).tobytes() for name, kind in _ARRAYS)
     raw = struct.pack("<8I", len(packed), *counts) + packed + body
     return _MAGIC + zstandard.ZstdCompressor(level=1).compress(raw)

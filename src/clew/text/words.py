@@ -27,6 +27,7 @@ _ASCII_WORD = re.compile(r"\w+", re.ASCII)
 _WORD = re.compile(rf"[{_UNSPACED_RANGES}]{{1,{WORD_CHARS_MAX}}}|(?:(?![{_UNSPACED_RANGES}])[\w{_MARKS}])+")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _UNSPACED = re.compile(f"[{_UNSPACED_RANGES}]")
+_NAME_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\dA-Za-z_]+")
 
 
 class _Stems(Protocol):
@@ -83,6 +84,11 @@ def _parts(word: str) -> list[str]:
             start = at - 1
         last = kind
     return [part for part in (*parts, word[start:]) if part and part.strip("_")]
+
+
+def split_name(name: str) -> list[str]:
+    """Return the parts of a name in lower case, as written: split at case changes, at digits and at all that is no letter."""
+    return [part.lower() for part in _NAME_PART.findall(name)]
 
 
 def extract_terms(text: str) -> list[str]:

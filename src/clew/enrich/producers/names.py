@@ -11,8 +11,8 @@ import re
 from collections.abc import Collection
 from pathlib import PurePosixPath
 
-from clew.codebase.file_records import is_test_path
 from clew.codebase.languages import LANGUAGES, detect_language
+from clew.codebase.roles import is_test_path
 from clew.enrich.edge_producer import CoupledFile, EdgeProducer, PartnerTable
 from clew.records import EdgeKind, SourceState
 
