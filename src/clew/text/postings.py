@@ -257,16 +257,23 @@ def pack_postings(
     use_parts: list[int] = []  # place << 16 | count << 8 | kind
     scopes: dict[int, int] = {}
     seen, known = _hashes.seen, _names
+    path, of_path = "", (dict[int, int](), 0)
     for doc, document in enumerate(documents):
         for place, text in enumerate(document.texts):
             if not text:
                 continue
-            words = extract_words(text[:BODY_CHARS_MAX])
-            counts: dict[int, int] = {}
-            for word, times in Counter(words).items():
-                for key in seen.get(word) or _hashes.of(word):
-                    counts[key] = counts.get(key, 0) + times
-            lengths[doc, place] = len(words)
+            if place != TextField.PATH or text != path:
+                words = extract_words(text[:BODY_CHARS_MAX])
+                counts: dict[int, int] = {}
+                for word, times in Counter(words).items():
+                    for key in seen.get(word) or _hashes.of(word):
+                        counts[key] = counts.get(key, 0) + times
+                size = len(words)
+                if place == TextField.PATH:
+                    path, of_path = text, (counts, size)
+            else:  # the records of a file have one path
+                counts, size = of_path
+            lengths[doc, place] = size
             term_parts.extend(counts)
             base = doc << 16 | place << 8
             key_parts.extend([base | min(times, 255) if times > 1 else base | 1 for times in counts.values()])
