@@ -123,6 +123,44 @@ def test_a_session_that_was_compacted_often_looks_back_on_the_last_times(tmp_pat
     assert chain == EARLIER_COMPACTIONS_MAX
 
 
+def boundary(made: ClaudeScript) -> None:
+    made.add("system", subtype="compact_boundary", content="Conversation compacted", compactMetadata={"trigger": "auto", "preTokens": 9000})
+
+
+@pytest.mark.parametrize("compactions", [0, 1, 3])
+def test_an_ingested_session_is_compacted_from_its_records_as_its_transcript_would_be(tmp_path: Path, compactions: int) -> None:
+    """Also when the transcript is gone."""
+    made = script(edits=True)
+    for number in range(compactions):
+        boundary(made)
+        made.prompt(f"Now look at part {number}.")
+        made.run(f"ls more{number}", "\n".join(f"{line} again {number}" for line in NOISE))
+    path = made.save(tmp_path / "work")
+    engine = clew.open(settings=Settings(path.parent), is_in_memory=True)
+    engine.ingest([path], repo=path.parent)
+    lines = engine.compact(str(path), at=str(len(made.records)), budget_tokens=900, tokenizer="chars4", path=path.parent).text
+    session = find_session_files(path).id
+    path.unlink()
+
+    assert engine.compact(session, at=None, budget_tokens=900, tokenizer="chars4", path=path.parent).text == lines
+
+
+def test_a_compaction_from_records_lacks_what_was_purged(tmp_path: Path) -> None:
+    path = script().save(tmp_path / "work")
+    engine = clew.open(settings=Settings(path.parent), is_in_memory=True)
+    engine.ingest([path], repo=path.parent)
+
+    def compacted() -> str:
+        return engine.compact(find_session_files(path).id, at=None, budget_tokens=2000, tokenizer="chars4", path=path.parent).text
+
+    before = compacted()
+    handle = before[: before.index("src/ledger.py\n@")].rpartition("[")[2].partition("]")[0]
+    engine.purge(path.parent, handles=[handle])
+
+    assert "opening_balance(entries" in before
+    assert "opening_balance(entries" not in compacted()
+
+
 ACTIONS = st.lists(
     st.tuples(st.lists(st.text(alphabet="ab1 .:é", max_size=90), min_size=1, max_size=12), st.sampled_from([0, 0, 1])),
     min_size=1,

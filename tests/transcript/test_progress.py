@@ -38,6 +38,7 @@ STEPS: list[Callable[[ClaudeScript], object]] = [
     lambda script: script.run("git reset --hard HEAD~1", "HEAD is now at 0000001 first"),
     lambda script: script.run("mpmath --version", "bash: mpmath: command not found", 127),
     lambda script: script.refuse(script.call("Bash", command="rm -rf build"), "keep the build"),
+    lambda script: script.add("system", subtype="compact_boundary", compactMetadata={"trigger": "auto", "preTokens": 900}),
     lambda script: script.call(
         "TodoWrite", todos=[{"content": "round", "status": "completed"}, {"content": "test", "status": "in_progress"}]
     ),
@@ -80,6 +81,7 @@ def test_the_stored_state_is_exact_at_every_cut(tmp_path: Path, steps: list[int]
             fresh.observe(seen)
 
         if kept:
+            assert [(cut.seq, cut.load_state()) for cut in kept[0].cuts] == [(cut.seq, cut.load_state()) for cut in fresh.cuts]
             assert (kept[0].tracker.state(), kept[0].uuid, kept[0].at_ns) == (fresh.tracker.state(), fresh.uuid, fresh.at_ns)
 
 

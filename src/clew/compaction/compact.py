@@ -104,6 +104,7 @@ def compact(
     counter: TokenCounter,
     kept: ShownLines | None = None,
     using: tuple[ScoringNetwork, ScoringNetwork] | None = None,
+    seq_end: int | None = None,
 ) -> tuple[Packet, ShownLines]:
     """Return a packet of the hand-off and one session's lines within the budget, and which lines of each record it shows.
 
@@ -111,8 +112,9 @@ def compact(
     render_front  returns the text that comes first, at most so many tokens long, with its fences.
     kept    lines that the packet of an earlier compaction of the session showed.
     using   networks that score lines and names; None takes those of the release.
+    seq_end  number of the observation at which the compaction is, None for the end: later records are not looked at.
     """
-    records, statuses = main_thread_records(snapshot, source)
+    records, statuses = main_thread_records(snapshot, source, seq_end)
     originals = OriginalCache(snapshot)
     originals.read(record.full_text for record in records)
     texts = [originals.text_of(record.full_text) for record in records]
@@ -150,13 +152,14 @@ def compact(
     )
 
 
-def main_thread_records(snapshot: Snapshot, source: str) -> tuple[list[Record], list[Status]]:
-    """Return the records that the main thread's window showed, live or ended, oldest first, with their statuses."""
+def main_thread_records(snapshot: Snapshot, source: str, seq_end: int | None = None) -> tuple[list[Record], list[Status]]:
+    """Return the records that the main thread's window showed before an observation, live or ended, oldest first, with their statuses."""
     live = snapshot.records_of_sources(source)
     unusual = [record_id for record_id, _ in snapshot.stale_or_cold()]
     ended = [record for record in snapshot.records(unusual) if record.source == source]
     found = {record.id: record for record in (*live, *ended) if record.kind not in EXCLUDED_KINDS and not record.agent}
-    records = sorted(found.values(), key=lambda record: (record.seq, record.id))
+    within = (record for record in found.values() if seq_end is None or record.seq < seq_end)
+    records = sorted(within, key=lambda record: (record.seq, record.id))
     return records, snapshot.statuses([record.id for record in records])
 
 

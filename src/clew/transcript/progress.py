@@ -15,13 +15,26 @@ import msgspec
 import zstandard
 
 from clew import __version__
-from clew.records import Observation, ObservationKind
+from clew.records import Observation, ObservationKind, TaskState
 from clew.task.tracker import TaskTracker, load_tracker
 from clew.transcript.session_files import SessionFiles
 
 # Of what is stored; the release is part of it, as another one may read the same records otherwise. Raise it between releases for the same.
-PROGRESS_VERSION = f"1/{__version__}"
+PROGRESS_VERSION = f"2/{__version__}"
 PLACES_MAX = 4096  # records whose places are remembered before those that the state does not rest on are dropped; guess
+CUTS_MAX = 4  # compactions of the client, the latest, at which the state is kept; guess
+
+
+class Cut(msgspec.Struct):
+    """A compaction of the client: the number of its observation, the latest time before it (0 when unknown), and the state before it."""
+
+    seq: int
+    at_ns: int
+    saved_state: msgspec.Raw
+
+    def load_state(self) -> TaskState:
+        """Return the task state before the compaction."""
+        return msgspec.json.decode(self.saved_state, type=TaskState)
 
 
 @dataclass(slots=True)
@@ -30,6 +43,7 @@ class SessionProgress:
 
     places  0-based line of the transcript, and time in seconds (0 when unknown), by uuid, of the records that the state may rest on.
     line    of the newest observation, -1 before the first; `uuid` its record's id; `at_ns` the latest time so far, 0 when unknown.
+    cuts    the client's latest compactions, oldest first.
     """
 
     tracker: TaskTracker
@@ -37,21 +51,27 @@ class SessionProgress:
     line: int = -1
     uuid: str = ""
     at_ns: int = 0
+    cuts: list[Cut] = field(default_factory=list[Cut])
+    _places_max: int = PLACES_MAX
 
     def observe(self, seen: Observation) -> None:
         """Advance with the next observation of the transcript."""
         if seen.kind is ObservationKind.UNANSWERED:  # clew's own: the client wrote nothing
             return
+        if seen.kind is ObservationKind.BOUNDARY and not seen.agent:
+            state = msgspec.Raw(msgspec.json.encode(self.tracker.state()))
+            self.cuts = [*self.cuts[1 - CUTS_MAX :], Cut(seen.seq, self.at_ns, state)]
         self.tracker.observe(seen)
         self.places.setdefault(seen.uuid, (seen.record_index, seen.at_ns // 10**9))
         self.line, self.uuid, self.at_ns = seen.record_index, seen.uuid, max(self.at_ns, seen.at_ns)
-        if len(self.places) > PLACES_MAX:
+        if len(self.places) > self._places_max:
             self._dump_tracker()
+            self._places_max = max(PLACES_MAX, 2 * len(self.places))
 
     def dump(self) -> str:
         """Return it as text: versioned, compressed JSON, in letters that JSON need not escape."""
         tracker = self._dump_tracker()
-        saved = _Saved(PROGRESS_VERSION, msgspec.Raw(tracker), self.places, self.line, self.uuid, self.at_ns)
+        saved = _Saved(PROGRESS_VERSION, msgspec.Raw(tracker), self.places, self.line, self.uuid, self.at_ns, self.cuts)
         return b64encode(zstandard.ZstdCompressor(level=1).compress(msgspec.json.encode(saved))).decode()
 
     def _dump_tracker(self) -> bytes:
@@ -69,6 +89,7 @@ class _Saved(msgspec.Struct):
     line: int
     uuid: str
     at_ns: int
+    cuts: list[Cut]
 
 
 def start_progress(session: SessionFiles | None, root: str) -> SessionProgress:
@@ -86,7 +107,7 @@ def load_progress(data: str) -> SessionProgress | None:
         saved = msgspec.json.decode(zstandard.ZstdDecompressor().decompress(b64decode(data)), type=_Saved)
         if saved.version != PROGRESS_VERSION:
             return None
-        return SessionProgress(load_tracker(bytes(saved.tracker)), saved.places, saved.line, saved.uuid, saved.at_ns)
+        return SessionProgress(load_tracker(bytes(saved.tracker)), saved.places, saved.line, saved.uuid, saved.at_ns, saved.cuts)
     except (ValueError, zstandard.ZstdError, msgspec.DecodeError, RecursionError):  # damaged, or a development version's: made again
         return None
 

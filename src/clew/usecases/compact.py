@@ -26,7 +26,7 @@ from clew.store.ports import LOCAL, Reader, Snapshot, Writer
 from clew.text.tokens import TokenCounter, make_counter
 from clew.transcript.follow import load_stored_progress, read_deltas, transcript_source
 from clew.transcript.handoff import render_handoff
-from clew.transcript.progress import SessionProgress, start_progress
+from clew.transcript.progress import CUTS_MAX, SessionProgress, start_progress
 from clew.transcript.session_files import SessionFiles
 from clew.usecases import ingest
 from clew.usecases.inputs import check_budget, get_source_state, load_configured_embedder, render_for_counting
@@ -39,7 +39,7 @@ _HANDOFF_SHARE_MAX, _REQUEST_SHARE_MAX = 0.25, 0.15
 # Tokens of the hand-off beside its share, as claims are short and quoted lines long; and the most of a budget that it takes in all.
 _HANDOFF_TOKENS_MIN, _HANDOFF_SHARE_LIMIT = 800, 1.0
 _EARLIER_SHARE_MAX = 0.15  # of a compaction's budget, for turns of other sessions, if requested; guess
-EARLIER_COMPACTIONS_MAX = 4  # of one session that a later one takes into account: each is computed again, at the same cost; guess
+EARLIER_COMPACTIONS_MAX = CUTS_MAX  # of one session that a later one takes into account: each is computed again, at the same cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class CompactionInput:
 
     source        name of the session's source in `store`; counter  counts tokens for the model that reads the result.
     at_ns         time of the last observation, 0 when unknown.
+    as_of_ns      the time whose records of `store` are meant, 0 for all; only those before the observation `seq_end`, None for all.
     load_earlier  returns the input of the client's previous compaction, None if there was none: what was shown in that window is
                   shown in the same form while it is true.
     """
@@ -59,6 +60,8 @@ class CompactionInput:
     counter: TokenCounter
     at_ns: int
     load_earlier: Callable[[], CompactionInput | None]
+    as_of_ns: int = 0
+    seq_end: int | None = None
 
     def build_packet(self, budget_tokens: int, networks: tuple[ScoringNetwork, ScoringNetwork] | None = None) -> Packet:
         """Return the compacted window, at most `budget_tokens` long; `networks` replace the shipped scoring networks."""
@@ -68,7 +71,7 @@ class CompactionInput:
         """Return the compacted window, and which lines of each record it shows."""
         earlier = self.load_earlier()
         kept = earlier.select_lines(budget_tokens, networks)[1] if earlier else None
-        with self.store.snapshot(LOCAL, self.workspace) as snapshot:
+        with self.store.snapshot(LOCAL, self.workspace, self.as_of_ns) as snapshot:
             return self._from(snapshot, budget_tokens, kept, networks)
 
     def _from(
@@ -85,6 +88,7 @@ class CompactionInput:
         return choose_lines(
             snapshot, self.source, self.state,
             render_front=render, budget_tokens=budget_tokens, counter=self.counter, kept=kept, using=using,
+            seq_end=self.seq_end,
         )  # fmt: skip
 
 
@@ -102,9 +106,38 @@ def compact(
     """
     key, _ = find_memory(store, path)
     budget_tokens = check_budget(budget_tokens)
-    found, lines = ingest.load_transcript(store, settings, key, session, path)
-    made = load_compaction_input(store, found, lines[: find_line(lines, at)], tokenizer=tokenizer, path=path)
+    is_file = Path(session).exists()
+    found = ingest.ingest_transcript(store, settings, session, path) if is_file else ingest.find_stored_session(store, key, session)
+    made = _load_stored_input(store, key, found, tokenizer) if at is None else None
+    if made is None:
+        found, lines = ingest.load_transcript(store, settings, key, session, path)
+        made = load_compaction_input(store, found, lines[: find_line(lines, at)], tokenizer=tokenizer, path=path)
     return _with_earlier(store, settings, path, made, found.id, budget_tokens) if with_earlier else made.build_packet(budget_tokens)
+
+
+def _load_stored_input(store: Writer, key: str, session: SessionFiles, tokenizer: str) -> CompactionInput | None:
+    """Return what compacting an ingested session at its end needs, from its records and its stored state; None if that cannot be read.
+
+    Which of its records were true at an earlier compaction is told by their times, which may differ in single ones from a reading of
+    the transcript: that decides only in which form lines are shown that are true now.
+    """
+    source, counter = transcript_source(session), make_counter(tokenizer)
+    stored = get_source_state(store, key, source)
+    kept = load_stored_progress(stored) if stored else None
+    if kept is None or not all(cut.at_ns for cut in kept[0].cuts):  # without times nobody knows which records were there
+        return None
+    progress, cuts = kept[0], kept[0].cuts
+
+    def load_earlier(number: int) -> CompactionInput | None:
+        if not number:
+            return None
+        cut = cuts[number - 1]
+        earlier = cache(partial(load_earlier, number - 1))
+        state = _with_last_request(cut.load_state())
+        return CompactionInput(store, key, source, state, counter, cut.at_ns, earlier, as_of_ns=cut.at_ns, seq_end=cut.seq)
+
+    last = cache(partial(load_earlier, len(cuts)))
+    return CompactionInput(store, key, source, _with_last_request(progress.tracker.state()), counter, progress.at_ns, last)
 
 
 def hand_off(
