@@ -71,17 +71,12 @@ def _share(documents: Documents, terms: Sequence[tuple[str, float]], words: Sequ
     return best
 
 
-def _spelled_nearly(names: Names, name: str) -> Iterator[str]:
-    """Give names that some record defines and that differ by case, or by one letter: left out, added, replaced, or two exchanged."""
+def _spelled_nearly(names: Names, name: str) -> list[str]:
+    """Return NEAR_MAX names that some record defines and that differ by case, or by one letter: left out, added, replaced, or exchanged."""
     if len(name) > NEAR_CHARS_MAX:
-        return
-    found = 0
-    for other in dict.fromkeys((name.lower(), name.upper(), name[:1].swapcase() + name[1:], *_edits(name))):
-        if other != name and len(other) > 1 and len(names.defining(other)):
-            yield other
-            found += 1
-            if found == NEAR_MAX:
-                return
+        return []
+    spellings = dict.fromkeys((name.lower(), name.upper(), name[:1].swapcase() + name[1:], *_edits(name)))
+    return names.select_defined([other for other in spellings if other != name and len(other) > 1])[:NEAR_MAX]
 
 
 def _edits(name: str) -> Iterator[str]:

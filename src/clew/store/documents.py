@@ -11,13 +11,16 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clew.store.shard import IndexShard, PartKey, shard_from_bytes, shard_to_bytes
 from clew.text.postings import PostingsSegment, Role, unpack_postings
+
+if TYPE_CHECKING:
+    from clew.store.name_resolution import Names
 
 Floats: TypeAlias = NDArray[np.float32]
 Numbers: TypeAlias = NDArray[np.int32]
@@ -52,6 +55,7 @@ class Documents:
             if key in self._gone:
                 self.alive[base.header.part_starts[at] : base.header.part_starts[at + 1]] = False
         self.count = int(self.alive.sum())
+        self.names: Names | None = None  # what `clew.store.name_resolution.get_names` made of it
 
     # -- making ---------------------------------------------------------------------------------
 

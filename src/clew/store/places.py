@@ -8,6 +8,7 @@ that is looked through after another (a base class, a wildcard import). Both are
 from __future__ import annotations
 
 from functools import cached_property
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,11 @@ PLACES_MAX = 24  # places looked through for one name; guess
 
 
 class Places:
-    """The places of one table of documents. What was followed is remembered, so a second question about a file is fast."""
+    """The places of one table of documents. What was followed is remembered, so a second question about a file is fast. Thread-safe."""
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
+        self._following = Lock()
         self._followed: dict[int, tuple[int, ...]] = {}
         self._meant: dict[tuple[int, int], tuple[int, ...]] = {}
         self._tables = [
@@ -45,10 +47,11 @@ class Places:
         more_rows: list[int] = []
         more_docs: list[int] = []
         places, hashes = scopes[first[asked]].tolist(), names[first[asked]].tolist()
-        for position, place, name in zip(asked.tolist(), places, hashes, strict=True):
-            found = self._meaning(place, name)
-            more_rows += [position] * len(found)
-            more_docs += found
+        with self._following:  # what is half followed means nothing yet
+            for position, place, name in zip(asked.tolist(), places, hashes, strict=True):
+                found = self._meaning(place, name)
+                more_rows += [position] * len(found)
+                more_docs += found
         row = np.concatenate([row, np.array(more_rows, np.int64)])
         docs = np.concatenate([docs, np.array(more_docs, np.int32)])
         order = np.argsort(row, kind="stable")

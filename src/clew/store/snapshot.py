@@ -14,7 +14,7 @@ from typing import Protocol, Self
 from clew.records import Edge, Record, SourceState, Status, Tier
 from clew.store import rules
 from clew.store.documents import Documents
-from clew.store.name_resolution import Names
+from clew.store.name_resolution import Names, get_names
 from clew.store.search import Query, SearchResult, search
 
 
@@ -191,7 +191,7 @@ class Snapshot:
     @cached_property
     def names(self) -> Names:
         """The names that those documents define and use."""
-        return Names(self.documents)
+        return get_names(self.documents)
 
     def search(self, query: Query, allows: Callable[[str], bool] = lambda _: True) -> SearchResult:
         """Return what each channel says of code and of sessions; see `clew.store.search.search`."""
