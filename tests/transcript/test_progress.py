@@ -59,7 +59,7 @@ def test_a_tracker_that_is_put_down_at_every_observation_says_what_one_in_a_sing
     for seen in TranscriptReader([written(steps).bytes()]).read_observations():
         whole.observe(seen)
         parts.observe(seen)
-        parts = load_tracker(parts.dump_state())
+        parts = load_tracker(parts.dump_state(is_short=bool(seen.seq % 3)))
 
         assert parts.state() == whole.state()
 

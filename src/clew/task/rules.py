@@ -33,21 +33,28 @@ def find_withdrawn_rules(words: str, rules: Sequence[str]) -> list[int]:
         return []
     if _ANSWER.match(words):
         return [at for at, rule in enumerate(rules) if words != rule and is_withdrawal_of(words, rule)]
-    pairs = _read_withdrawals(words)
-    return [
-        at
+    said = _split(words)
+    possible = [  # what shares nothing with any rule need not be recognised
+        (at, number)
         for at, rule in enumerate(rules)
-        if any(sentence != rule and is_withdrawal_of(sentence, rule, takes_back=back) for sentence, back in pairs)
+        for number, sentence in enumerate(said)
+        if sentence != rule and is_withdrawal_of(sentence, rule, takes_back=True)
     ]
+    takes_back = _read_withdrawals(words) if possible else ()
+    return sorted({at for at, number in possible if is_withdrawal_of(said[number], rules[at], takes_back=takes_back[number])})
+
+
+def _split(words: str) -> list[str]:
+    """The sentences of a prompt's beginning."""
+    return [sentence for line in words[:PROMPT_CHARS_MAX].split("\n") for sentence in split_sentences(line)] or [words]
 
 
 @lru_cache(maxsize=2)  # the task state and the records ask for the same words one after the other
-def _read_withdrawals(words: str) -> tuple[tuple[str, bool], ...]:
-    """The sentences of a prompt's beginning, and whether the recogniser takes each for a withdrawal."""
-    said = [sentence for line in words[:PROMPT_CHARS_MAX].split("\n") for sentence in split_sentences(line)] or [words]
-    recogniser = load_recogniser()
+def _read_withdrawals(words: str) -> tuple[bool, ...]:
+    """Whether the recogniser takes each sentence of `_split` for a withdrawal."""
+    said, recogniser = _split(words), load_recogniser()
     contexts = [PromptContext(len(words), 1, 0, at, len(said)) for at in range(len(said))]
-    return tuple(zip(said, recogniser.is_claimed(recogniser.score(said, contexts), "withdrawal").tolist(), strict=True))
+    return tuple(recogniser.is_claimed(recogniser.score(said, contexts), "withdrawal").tolist())
 
 
 def is_withdrawal_of(later: str, earlier: str, *, takes_back: bool = False) -> bool:

@@ -150,8 +150,13 @@ class TaskTracker:
         """Return the dead ends that the latest observation added or withdrew."""
         return self._detector.take_changes()
 
-    def dump_state(self) -> bytes:
-        """Return the tracker as JSON, from which `load_tracker` continues. Raises msgspec.ValidationError there if its fields changed."""
+    def dump_state(self, *, is_short: bool = True) -> bytes:
+        """Return the tracker as JSON, from which `load_tracker` continues. Raises msgspec.ValidationError there if its fields changed.
+
+        is_short  of the latest texts only the names are kept, which takes some 10 ms.
+        """
+        if not is_short:
+            return msgspec.json.encode(self)
         self._identifiers()
         # Reading backwards ends where enough names are known: what stands before is not needed, and later less.
         needed = next((at for at, recent in enumerate(self._window) if recent.found is not None), len(self._window))

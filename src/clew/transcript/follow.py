@@ -144,7 +144,7 @@ class _Follower:
             self._take(early)
             early = []
             if held >= batch_bytes:
-                yield self._delta(is_whole=is_whole)
+                yield self._delta(is_whole=is_whole, is_last=False)
                 is_whole, held = False, 0
         if not self._reading.client:
             if self._note is None:
@@ -185,7 +185,7 @@ class _Follower:
             )
         return self._extractor
 
-    def _delta(self, *, is_whole: bool) -> Delta:
+    def _delta(self, *, is_whole: bool, is_last: bool = True) -> Delta:
         carry = self._reading.resume_point()
         extractor = self._open()
         extracted = extractor.drain()
@@ -200,7 +200,7 @@ class _Follower:
             extractor=msgspec.Raw(extractor.dump_state()),
             tail=digest_of(self._tail),
             tail_bytes=len(self._tail),
-            progress=self._progress.dump() if self._progress else "",
+            progress=self._progress.dump(is_short=is_last) if self._progress else "",
         )
         state = SourceState(self._source, self._head, carry.offset, self._mtime_ns, "indexed", msgspec.json.encode(note).decode())
         return extracted.to_delta(state, self._embedder, is_whole=is_whole)

@@ -65,18 +65,18 @@ class SessionProgress:
         self.places.setdefault(seen.uuid, (seen.record_index, seen.at_ns // 10**9))
         self.line, self.uuid, self.at_ns = seen.record_index, seen.uuid, max(self.at_ns, seen.at_ns)
         if len(self.places) > self._places_max:
-            self._dump_tracker()
+            self._dump_tracker(is_short=False)
             self._places_max = max(PLACES_MAX, 2 * len(self.places))
 
-    def dump(self) -> str:
-        """Return it as text: versioned, compressed JSON, in letters that JSON need not escape."""
-        tracker = self._dump_tracker()
+    def dump(self, *, is_short: bool = True) -> str:
+        """Return it as text: versioned, compressed JSON, in letters that JSON need not escape. `is_short` as in `dump_state`."""
+        tracker = self._dump_tracker(is_short=is_short)
         saved = _Saved(PROGRESS_VERSION, msgspec.Raw(tracker), self.places, self.line, self.uuid, self.at_ns, self.cuts)
         return b64encode(zstandard.ZstdCompressor(level=1).compress(msgspec.json.encode(saved))).decode()
 
-    def _dump_tracker(self) -> bytes:
+    def _dump_tracker(self, *, is_short: bool) -> bytes:
         """Return the tracker as JSON, and forget the places of records that nothing in it names."""
-        data = self.tracker.dump_state()
+        data = self.tracker.dump_state(is_short=is_short)
         named = {part for text in _strings(msgspec.json.decode(data)) for part in (text, text.partition(":")[0])}
         self.places = {uuid: place for uuid, place in self.places.items() if uuid in named}
         return data
