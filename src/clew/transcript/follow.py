@@ -113,11 +113,12 @@ class _Follower:
         observers: Sequence[Callable[[Observation], object]],
     ) -> None:
         self._session, self._root, self._embedder = session, root, embedder
-        self._head, self._head_bytes, self._mtime_ns = "", 0, 0
+        self._head, self._head_bytes, self._mtime_ns, self._size = "", 0, 0, inf
         if isinstance(source, Path):
             head = read_first_bytes(source, note.head_bytes if note and note.head_bytes else HEAD_BYTES)
             note = note if note and not _has_changed(source, note, head) else None
             self._head, self._head_bytes, self._mtime_ns = digest_of(head), len(head), source.stat().st_mtime_ns
+            self._size = source.stat().st_size
         is_agent = bool(session and session.agent)
         self._progress = load_progress(note.progress) if note and not is_agent else None
         if not is_agent and self._progress is None:  # another release's: made again from the start
@@ -200,7 +201,7 @@ class _Follower:
             extractor=msgspec.Raw(extractor.dump_state()),
             tail=digest_of(self._tail),
             tail_bytes=len(self._tail),
-            progress=self._progress.dump(is_short=is_last) if self._progress else "",
+            progress=self._progress.dump(is_short=is_last or carry.offset >= self._size) if self._progress else "",
         )
         state = SourceState(self._source, self._head, carry.offset, self._mtime_ns, "indexed", msgspec.json.encode(note).decode())
         return extracted.to_delta(state, self._embedder, is_whole=is_whole)

@@ -16,6 +16,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from clew.records import (
     AgentMessage,
@@ -182,8 +183,9 @@ def render_handoff(
     count    returns the tokens of a text for the model that reads it.
     handles  by a record's uuid, the handle that `clew unfold` takes; without one the uuid itself is shown.
     render   returns the text that is really sent, with its fences.
-    Cost     about one count of each line, and a few of the whole.
+    Cost     one count of each line, and a few of the whole.
     """
+    count = cache(count)  # most lines are priced several times
     fenced = (Span(Author.OUTSIDE, _TITLE),)
     budget = _Budget(count, budget_tokens, handles or {}, count(render(fenced)) - count(join_text(fenced)))
     entries = sorted(_entries(state), key=lambda entry: entry.rank)
