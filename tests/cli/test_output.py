@@ -43,7 +43,7 @@ def test_json_of_a_packet_has_every_promised_field_in_a_fixed_order() -> None:
 
     assert list(value) == [
         "question", "workspace", "root", "tokenizer", "tokens", "fence_tokens", "budget",
-         "shadow_price", "gap", "skipped", "entries", "text", "spans",
+         "shadow_price", "gap", "skipped", "remarks", "entries", "text", "spans",
     ]  # fmt: skip
     code, said = value["entries"]
     shared = ["id", "handle", "layer", "kind", "name", "resolution", "tokens", "weight", "why", "is_whole"]

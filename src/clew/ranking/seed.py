@@ -13,6 +13,9 @@ from clew.store.search import ChannelScores
 
 Floats: TypeAlias = NDArray[np.float32]
 
+# The weights of short questions were fitted to the order of files alone. Times this, the weights of records fall off with rank as those of
+# longer questions do, so that turns of sessions keep their share of a packet; NDCG@10 on seven repositories .896 without, .893 with.
+SHORT_SHARPNESS = 1.8
 FULL_SHARE = 0.6  # of the sum of its terms' idf: what a text that holds all of a question scores, since counts saturate; guess
 SESSION_NAME_WEIGHT = 0.9  # of a name that a session's record bears, against its words
 SESSION_VECTOR_WEIGHT = 0.5  # likewise of its vector; guess
@@ -24,6 +27,8 @@ def score_code(hits: ChannelScores, question: Question, weights: Weights | None 
     weights  None takes those for a question of this length.
     """
     score = _add_channels(hits, question, weights or (SHORT if question.is_short else DEFAULT))
+    if weights is None and question.is_short:
+        score *= np.float32(SHORT_SHARPNESS)
     return np.exp(score - score.max()) if len(score) else score
 
 

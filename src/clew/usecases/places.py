@@ -12,7 +12,6 @@ from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from clew.errors import UnknownHandle
-from clew.lifecycle.apply import apply_deltas
 from clew.records import Delta, SourceState
 from clew.settings import Repository, find_repository, make_workspace_key
 from clew.store.ports import LOCAL, Reader, Writer
@@ -102,6 +101,8 @@ def _open(store: Writer, key: str, repository: Repository) -> None:
     store.open_workspace(key, str(repository.main))
     if repository.identity and _identity(store, key) != repository.identity:
         state = SourceState(IDENTITY_SOURCE, digest=repository.identity)
+        from clew.lifecycle.apply import apply_deltas  # lazy: a question writes nothing
+
         apply_deltas(store, key, [Delta(PRODUCER, IDENTITY_SOURCE, is_whole=False, state=state)])
 
 
