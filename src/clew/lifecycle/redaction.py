@@ -15,8 +15,6 @@ from clew.store import rules
 from clew.store.ports import LOCAL, Reader, Writer
 from clew.text import postings
 from clew.text.postings import SearchDocument, pack_postings
-from clew.transcript import follow
-from clew.transcript.dialects import TranscriptOrigin
 from clew.transcript.redact import redact_lines, strip_user_text
 
 PRODUCER = "lifecycle/1"  # name and version of this room in its Deltas
@@ -84,6 +82,9 @@ def rebuild_progress(writer: Writer, workspace: str, source: str) -> None:
         session = source.removeprefix("session:")
         agents = frozenset(other.source.partition("/")[2] for other in snapshot.source_states(f"{source}/"))
     if state is not None and "/" not in session:
+        from clew.transcript import follow  # lazy: only a purge reads transcripts here
+        from clew.transcript.dialects import TranscriptOrigin  # lazy: likewise
+
         state = follow.rebuild_progress(state, lines, TranscriptOrigin(session, separate_agents=agents))
         writer.apply(workspace, [Delta(PRODUCER, source, is_whole=False, state=state)])
 
