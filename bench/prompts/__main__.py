@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows = load(given.rows or [given.save or WORK])
     threshold = load_model().threshold
     found = arms(rows, score_unseen(rows, fit, folds=FOLDS, large=LARGE), threshold)
-    took = sorted(row.ms for row in rows)
+    took = sorted(row.ms for row in rows if row.ms) or [0.0]
     result: dict[str, Any] = {
         "name": source.name,
         **source.as_json(),
