@@ -123,14 +123,14 @@ src/new.py, src/old.py, src/found.py, /home/ada/.notes/a.md
 ## Names in play
 round_half_up, E0308
 """
-IN_ORDER_OF_NEED = (  # one line of each section, the most needed first
+IN_ORDER_OF_NEED = (  # one line of each section, the one that the smallest budget holds first
     "Round the total half up,",
     "- [>] fix",
     "- Don't touch the tax.",
     "- src/cart.py: edited",
+    "src/new.py",
     "Fix the cart.",
     "- passed: `ruff check src`",
-    "src/new.py",
     "- What is round_half_up?",
     "- src/cart.py: `a` became `b`, put back",
     "- `npm run dev`",

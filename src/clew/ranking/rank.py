@@ -13,7 +13,7 @@ from clew.ranking.deadline import Deadline
 from clew.ranking.diffuse import Flow, WeightedDocuments, diffuse, select_heaviest
 from clew.ranking.importance import NEUTRAL, compute_code_importance
 from clew.ranking.question import STOP_WORDS, Question
-from clew.ranking.seed import score_code, score_sessions
+from clew.ranking.seed import SHORT_SHARPNESS, score_code, score_sessions
 from clew.ranking.twins import add_twins
 from clew.ranking.weights import Weights
 from clew.records import EdgeKind, MatchKind, MatchReason, Record, Remark, RemarkKind, Status, Tier
@@ -98,7 +98,8 @@ def rank(
     twins: dict[int, MatchReason] = {}
     if deadline.allows("twins"):
         best, twins = add_twins(snapshot, best)
-    kept = best.weights >= WEIGHT_SHARE_MIN * float(best.weights[0]) if len(best.docs) else np.zeros(0, np.bool_)
+    least = WEIGHT_SHARE_MIN ** (SHORT_SHARPNESS if question.is_short else 1.0)
+    kept = best.weights >= least * float(best.weights[0]) if len(best.docs) else np.zeros(0, np.bool_)
     docs, values = best.docs[kept].tolist(), best.weights[kept].tolist()
     leads = tuple(dict.fromkeys((_heaviest(place.docs.tolist(), docs), place.line) for place in found.places.places))
     docs, values = _led(docs, values, list(dict.fromkeys(doc for doc, _ in leads)))

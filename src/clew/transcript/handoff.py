@@ -118,7 +118,7 @@ _READ_MAX = 30  # names of files that are bought before dead ends; guess: more t
 _LATE_RANK = _BOUGHT.index(_COMMANDS)  # the other files, and checks without a verdict, come late
 # Of the budget, what the lines of a section take before those of later sections; the rest is bought when all have had theirs. Guesses.
 _SHARES = {
-    _FAILED: 0.2, _BINDING: 0.25, _CHANGED: 0.2, _PLACE: 0.06, _ANSWERS: 0.1, _GOAL: 0.1, _DONE: 0.1, _READ: 0.08, _DEAD: 0.08,
+    _FAILED: 0.2, _BINDING: 0.25, _CHANGED: 0.2, _PLACE: 0.06, _ANSWERS: 0.1, _GOAL: 0.1, _DONE: 0.1, _READ: 0.2, _DEAD: 0.08,
     _EARLIER: 0.12,
 }  # fmt: skip
 _LAST_BOUGHT = frozenset({_COMMANDS, _STEPS, _NAMES})  # after earlier messages of the agent
