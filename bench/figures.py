@@ -37,7 +37,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "freshness": ("freshness", "*"),
     "secrets": ("secrets", "*"),
     "tokens": ("tokens", "*"),
-    "speed": ("speed", "*"),
+    "speed": ("speed", "[0-9a-f]*[0-9a-f]"),
     "ingest": ("ingest", "*"),
 }
 NEEDED = (
