@@ -51,7 +51,6 @@ class Moment:
     at       number of the prompt in its session, from 0.
     needed   file of the tree → how it was touched before the next prompt: "edit", "read" or "command".
     before   files of the tree that were touched before the prompt.
-    last_turns  files touched in each of the last three turns, newest first.
     """
 
     session: str
@@ -63,7 +62,6 @@ class Moment:
     tree: Path
     needed: dict[str, str]
     before: frozenset[str]
-    last_turns: tuple[frozenset[str], ...]
 
 
 def replay(data: Path, mirrors: Path, box: Path, engine: Engine, *, project: str = "", limit: int = 0) -> Iterator[Moment]:
@@ -193,7 +191,7 @@ def _replay_session(file: Path, session: str, project: str, tree: Path, engine: 
                 if is_meant and (needed.get(name, "command") == "command" or how == "edit"):
                     needed[name] = how
         before = frozenset(name for touched in past for name in touched)
-        yield Moment(session, project, at, turn.uuid, turn.prompt, tracker.state(), tree, needed, before, tuple(reversed(past[-3:])))
+        yield Moment(session, project, at, turn.uuid, turn.prompt, tracker.state(), tree, needed, before)
         past.append(frozenset(needed))
         if changed := _make_edits(turn, tree, found.cwd or "", resolve):
             for name in changed:

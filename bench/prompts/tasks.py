@@ -43,7 +43,7 @@ def collect_tasks(data: Path, mirrors: Path, only: frozenset[str] = frozenset())
                 files = {path.relative_to(tree).as_posix() for path in tree.rglob("*") if path.is_file() and ".git" not in path.parts}
                 wanted = {file for path in needed for file in files if file == path or file.endswith(f"/{path}")}
                 moment = Moment(
-                    task, repository, NO_SESSION, task, prompt, TaskState(), tree, dict.fromkeys(sorted(wanted), "edit"), frozenset(), ()
+                    task, repository, NO_SESSION, task, prompt, TaskState(), tree, dict.fromkeys(sorted(wanted), "edit"), frozenset()
                 )
                 if wanted:
                     with engine.store.snapshot(LOCAL, find_workspace(tree)[0]) as snapshot:

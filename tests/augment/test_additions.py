@@ -138,3 +138,18 @@ def test_the_weights_are_those_of_the_features() -> None:
     assert model.network.mean.shape == (len(FEATURES),)
     assert model.estimate([]) == []
     assert 0 <= model.estimate([np.zeros(len(FEATURES)).tolist()])[0] <= 1
+
+
+def test_each_entry_says_what_it_costs_and_what_it_rests_on(engine: Engine, tree: Path) -> None:
+    packet = engine.augment_prompt(tree, "# Plan\n\nChange `shop/cart.py` and `shop/tax.py`.", budget_tokens=500, tokenizer="chars4")
+
+    assert packet.entries
+    assert all(0 < entry.tokens <= packet.tokens and entry.why for entry in packet.entries)
+
+
+def test_a_file_that_was_read_long_ago_is_not_called_just_touched(engine: Engine, tree: Path) -> None:
+    task = TaskState(working_set=(WorkingFile("shop/cart.py", "read", 1),), prompts=(0, 5, 9, 14))
+
+    packet = engine.augment_prompt(tree, "Change `shop/cart.py`: add the tax", budget_tokens=500, tokenizer="chars4", task=task)
+
+    assert "just touched" not in packet.text

@@ -8,6 +8,7 @@ is left out. Most prompts get nothing, and nothing is added twice to one window.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 
 from clew.augment.evidence import FileCandidate, collect_candidates
 from clew.augment.model import load_model
@@ -51,7 +52,7 @@ _SAID = "Said in earlier sessions of this repository (may be out of date):"
 def is_searchable(prompt: str) -> bool:
     """Return whether a prompt has content to search for: it is no command and no message of the client."""
     text = prompt.strip()
-    return bool(text) and not text.startswith(("/", "<", "!", "#"))
+    return bool(text) and not text.startswith(("/", "<", "!"))
 
 
 def choose_additions(
@@ -64,7 +65,7 @@ def choose_additions(
     question  the prompt; task  what the agent was working on before it.
     session   the running one, whose own turns are left out; seen  handles of the records that the window already shows.
     is_file   whether the repository holds a file at a path, for files that are not in the index.
-    Returns   entries whose `weight` is the estimated probability that the agent reaches for them.
+    Returns   entries: of a file, `weight` is the estimated probability that the agent reaches for it; of a turn, recall's score.
     """
     if not budget_tokens or not is_searchable(question.text):
         return Packet(question.text, (), (), 0, budget_tokens, counter.name, 0.0, 0.0)
@@ -86,7 +87,7 @@ def choose_additions(
             if counter.count(render_fenced(more, PLACEHOLDER_NONCE)) > budget_tokens:
                 break
             spans, is_open = more, True
-            entries.append(entry)
+            entries.append(replace(entry, tokens=counter.count(join_text(text))))
     spans = merge_spans(spans)
     tokens, fence_tokens = count_tokens(spans, counter)
     skipped = tuple(dict.fromkeys(deadline.skipped))

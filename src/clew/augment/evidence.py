@@ -163,7 +163,7 @@ def _add_touched(of: _Collector, task: TaskState, resolve: _Resolver) -> None:
         turns_ago = sum(seq > file.seq for seq in task.prompts)
         is_edit = file.last in ("edit", "write")
         one = of(path)
-        one.why.append(MatchReason(MatchKind.TOUCHED, (file.last,)))
+        one.why.append(MatchReason(MatchKind.IN_SESSION, (file.last,)))
         one.values |= {
             "touched": 1.0,
             "distance": 1.0 / (1 + (newest - file.seq) / 20),

@@ -74,6 +74,7 @@ class MatchKind(StrEnum):
     PATH = "path"  # the question quotes its path
     LINE = "line"  # the question quotes this line of it
     TOUCHED = "touched"  # the session just read or edited its file
+    IN_SESSION = "in session"  # (how): the session touched its file, at any time
     COMMIT = "commit"  # a commit that speaks of the question changed its file
     WORDS = "words"  # it holds these words of the question
     USES = "uses"  # (how, name): it uses what is shown because of the question

@@ -15,6 +15,7 @@ _FORMS: dict[MatchKind, str] = {
     MatchKind.PATH: "its path is quoted: {}",
     MatchKind.LINE: "line {} is quoted",
     MatchKind.TOUCHED: "its file was just touched ({})",
+    MatchKind.IN_SESSION: "in this session: {}",
     MatchKind.COMMIT: "a commit that changed its file speaks of it",
     MatchKind.FILE: "its file matches",
     MatchKind.TWIN: "plays the part of {}",

@@ -121,7 +121,7 @@ class Names:
 
     def incoming(self, docs: Numbers) -> NameEdges:
         """Return links to each of these documents from the documents that use a name it defines."""
-        names, heads = self._defines_of(docs)
+        names, _ = self._defines_of(docs)
         if not len(names):
             return _no_links()
         unique = np.union1d(names, self._places.named_otherwise(names))
@@ -136,7 +136,6 @@ class Names:
         wanted = np.zeros(self._documents.size, np.bool_)
         wanted[docs] = True
         keep = wanted[links.heads]
-        del heads
         return NameEdges(links.tails[keep], links.heads[keep], links.kinds[keep], links.weights[keep])
 
     def count_users(self, docs: Numbers) -> Floats:

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from clew.store.documents import Documents, Numbers, expand_ranges
 from clew.text.postings import LinkKind, mix_name_arrays, mix_names
 
-STEPS_MAX = 12  # links followed for one name; longer chains of re-exports and bases are cycles; guess
 PLACES_MAX = 24  # places looked through for one name; guess
 
 

@@ -51,7 +51,6 @@ WEIGHTS = {"refused": 0.8, "corrected": 0.75, "reverted": 0.7, "failed": 0.5}  #
 
 T = TypeVar("T")
 
-_ABOUT_FILES = (ToolKind.READ, ToolKind.EDIT, ToolKind.WRITE, ToolKind.SEARCH, ToolKind.TODO, ToolKind.PLAN, ToolKind.QUESTION)
 _LOOKING = (ToolKind.READ, ToolKind.SEARCH, ToolKind.TODO)
 _DELIVERING = frozenset(("commit", "push", "add", "tag"))  # git's: what the user says then is about what they deliver
 # What git and gh print.

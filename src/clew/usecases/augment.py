@@ -134,7 +134,7 @@ def describe_addition(addition: PromptAddition) -> dict[str, Any]:
                 "handle": entry.handle,
                 "kind": entry.kind,
                 "name": entry.name,
-                "probability": entry.weight,
+                "probability": None if entry.session else entry.weight,
                 "tokens": entry.tokens,
                 "why": [describe_reason(reason) for reason in entry.why],
             }

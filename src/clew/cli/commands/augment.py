@@ -45,5 +45,6 @@ def command(session: str | None, *, at: str | None, budget_tokens: int | None, t
     if not addition.packet.entries:
         output.write_message("clew: nothing is likely enough to be needed: nothing is added")
     for entry in addition.packet.entries:
-        output.write_message(f"clew: {entry.weight:.2f} {entry.path or entry.handle}")
+        likely = "earlier" if entry.session else f"{entry.weight:.2f}"
+        output.write_message(f"clew: {likely} {entry.path or entry.handle}")
     output.write_text(render_for_stdout(addition.packet.spans, home=settings.data_dir, workspace=find_workspace(repo)[0]))
