@@ -13,19 +13,18 @@ from clew.augment.choose import choose_additions
 from clew.errors import UsageError
 from clew.ranking.deadline import Deadline
 from clew.ranking.question import Question
-from clew.records import Observation, ObservationKind, Packet, TaskState
+from clew.records import ObservationKind, Packet, TaskState
 from clew.records.wording import describe_reason
 from clew.settings import Settings
 from clew.store.ports import LOCAL, Reader
 from clew.task.prompts import extract_typed_text
-from clew.task.tracker import TaskTracker
 from clew.text.tokens import make_counter
 from clew.transcript.parse import TranscriptReader, open_transcript
-from clew.transcript.session_files import build_origin
+from clew.transcript.session_files import SessionFiles, build_origin
 from clew.usecases import ingest
-from clew.usecases.compact import find_line
 from clew.usecases.inputs import check_budget, load_configured_embedder
 from clew.usecases.places import find_code, find_memory
+from clew.usecases.progress import find_line, read_progress
 
 SCHEMA_VERSION = 1
 
@@ -85,35 +84,28 @@ def augment_transcript(
     transcript  a transcript file, or the id of an ingested session; path  the repository.
     Raises UsageError where that record is no typed prompt, UnknownRecord for an unknown one.
     """
-    key, root = find_memory(store, path)
     file = Path(transcript)
     if file.exists():
         found = ingest.identify_session(file)
         with open_transcript(file) as stream:
             lines = stream.readlines()
     else:
-        found, lines = ingest.load_stored_transcript(store, key, transcript)
-    count = len(lines) if at is None else find_line(lines, at) + 1
-    observations = list(TranscriptReader(lines[:count], origin=build_origin(found)).read_observations())
-    number, prompt = _find_prompt(observations, None if at is None else count - 1)
-    tracker = TaskTracker(root=str(root) if not found.cwd or Path(found.cwd).is_relative_to(root) else found.cwd)
-    for observation in observations[:number]:
-        tracker.observe(observation)
-    asked = observations[number]
+        found, lines = ingest.load_stored_transcript(store, find_memory(store, path)[0], transcript)
+    line, uuid, prompt = _find_prompt(lines, found, None if at is None else find_line(lines, at))
+    before = read_progress(store, transcript, path=path, at=str(line)).progress
     packet = augment_prompt(
-        store, settings, path, prompt, budget_tokens=budget_tokens, tokenizer=tokenizer, task=tracker.state(), session=found.id
-    )
-    return PromptAddition(found.id, asked.uuid, asked.record_index, observations[number - 1].uuid if number else "", packet)
+        store, settings, path, prompt,
+        budget_tokens=budget_tokens, tokenizer=tokenizer, task=before.tracker.state(), session=found.id,
+    )  # fmt: skip
+    return PromptAddition(found.id, uuid, line, before.uuid, packet)
 
 
-def _find_prompt(observations: Sequence[Observation], line: int | None) -> tuple[int, str]:
-    """Return the number among `observations` of the typed prompt on a line, None for the last one, and its words."""
-    for number in range(len(observations) - 1, -1, -1):
-        one = observations[number]
-        if line is not None and one.record_index < line:
-            break
-        if one.kind is ObservationKind.PROMPT and not one.is_meta and not one.agent and (words := extract_typed_text(one.text)):
-            return number, words
+def _find_prompt(lines: Sequence[bytes], session: SessionFiles, line: int | None) -> tuple[int, str, str]:
+    """Return line, uuid and words of the typed prompt on a line, None for the last one."""
+    for at in range(len(lines) - 1, -1, -1) if line is None else (line,):
+        for one in TranscriptReader(lines[at : at + 1], origin=build_origin(session)).read_observations():
+            if one.kind is ObservationKind.PROMPT and not one.is_meta and not one.agent and (words := extract_typed_text(one.text)):
+                return at, one.uuid, words
     raise UsageError("there is no typed prompt at this record\nhint: --at takes the uuid or the 0-based line of what the user typed")
 
 
