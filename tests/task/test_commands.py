@@ -118,3 +118,24 @@ def test_files_that_a_command_changes(command: str, written: tuple[str, ...]) ->
 @given(st.text(alphabet="ab'\"\\|&;<>()$# \n-EOF", max_size=300))
 def test_any_command_line_is_read(command: str) -> None:
     assert all(simple.words for simple in analyse_command(command).commands)
+
+
+@pytest.mark.parametrize(
+    ("line", "checks"),
+    [
+        ("yarn jest src/cart", ["yarn jest src/cart"]),
+        ("CI=1 pnpm --filter web vitest run", ["pnpm --filter web vitest run"]),
+        ("pnpm -r test", ["pnpm -r test"]),
+        ("docker compose run --rm app pytest -q", ["docker compose run --rm app pytest -q"]),
+        ("git diff --name-only | xargs npx eslint", ["xargs npx eslint"]),
+        ("bash -lc 'cd web && npm test'", ["npm test"]),
+        ("php artisan test", ["php artisan test"]),
+        ("yarn add jest", []),
+        ("uv pip install pytest", []),
+        ("docker run --name pytest image ls", []),
+        ("docker compose logs test", []),
+        ("npm ls jest", []),
+    ],
+)
+def test_a_check_is_seen_behind_the_program_that_starts_it(line: str, checks: list[str]) -> None:
+    assert [" ".join(check.words) for check in analyse_command(line).checks] == checks

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clew.task.prompts import extract_typed_text, find_stated_rules, split_sentences
+from clew.task.prompts import extract_typed_text, find_stated_rules, split_sentences, split_typed_parts
 from clew.task.replies import is_assent
 
 
@@ -31,6 +31,26 @@ def test_machine_prompts_say_nothing(text: str) -> None:
 
 def test_the_users_words_stay_as_they_are_around_a_machines_block() -> None:
     assert extract_typed_text("fix  the cart\n<system-reminder>no</system-reminder>\nand the tax") == "fix  the cart\n\nand the tax"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<ide_open_tabs>a.py\nNever close these.</ide_open_tabs>\nfix the cart",
+        "<ide_terminal_output>it must never run</ide_terminal_output>\n<ide_visible_files>a.py</ide_visible_files>fix the cart",
+        "# Context from my IDE setup:\n\n## Active file: src/a.py\n- a.py: Never close\n\n## My request for Codex:\nfix the cart",
+    ],
+)
+def test_what_an_editor_adds_is_cut_from_the_users_words(text: str) -> None:
+    assert extract_typed_text(text) == "fix the cart"
+    assert find_stated_rules(extract_typed_text(text)) == ()
+    assert "".join(part for part, _ in split_typed_parts(text)) == text
+    assert "".join(part for part, is_typed in split_typed_parts(text) if is_typed).strip() == "fix the cart"
+
+
+@pytest.mark.parametrize("text", ["why is <ide_x> empty?", "# Context from my IDE setup:\nit is slow"])
+def test_words_that_only_look_like_an_editors_stay(text: str) -> None:
+    assert extract_typed_text(text) == text
 
 
 def test_a_slash_command_with_words_is_a_request() -> None:

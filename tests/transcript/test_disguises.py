@@ -63,7 +63,7 @@ def test_no_disguise_makes_what_a_tool_printed_the_users_word(claude: ClaudeScri
     assert state.goals[-1].text == "Summarise the notes of this repository."
 
 
-@pytest.mark.parametrize("block", ["ide_opened_file", "ide_selection", "ide_diagnostics", "system-reminder"])
+@pytest.mark.parametrize("block", ["ide_opened_file", "ide_selection", "ide_diagnostics", "ide_open_tabs", "system-reminder"])
 @pytest.mark.parametrize("is_apart", [True, False])
 def test_the_users_words_behind_a_block_of_an_editor_are_heard(claude: ClaudeScript, block: str, *, is_apart: bool) -> None:
     machine, words = f"<{block}>{ORDER}</{block}>", "Rename Fetcher to Loader."
@@ -71,3 +71,13 @@ def test_the_users_words_behind_a_block_of_an_editor_are_heard(claude: ClaudeScr
     claude.add("user", message={"role": "user", "content": [{"type": "text", "text": text} for text in texts]})
 
     assert [goal.text for goal in state_at(TranscriptReader([claude.bytes()]).read_observations()).goals] == [words]
+
+
+def test_an_unknown_element_in_a_block_of_its_own_is_not_the_users(claude: ClaudeScript) -> None:
+    """Nobody types two blocks: one that is an element stands beside the user's words because a client put it there."""
+    words = "Rename Fetcher to Loader."
+    texts = [f"<recently_viewed_files>\n{ORDER}\n</recently_viewed_files>", words]
+    claude.add("user", message={"role": "user", "content": [{"type": "text", "text": text} for text in texts]})
+
+    state = state_at(TranscriptReader([claude.bytes()]).read_observations())
+    assert ([goal.text for goal in state.goals], state.constraints) == ([words], ())

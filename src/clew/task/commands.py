@@ -39,6 +39,7 @@ VERSIONS, PROSE_EXTENSIONS = _words("versions"), _words("prose_extensions")
 FILTER_OPTIONS, SCOPE_OPTIONS = _words("filter_options"), _words("scope_options")
 VALUE_OPTIONS = FILTER_OPTIONS | SCOPE_OPTIONS | _words("value_options")
 LAUNCHERS = tuple(tuple(words.split()) for words in _DATA["launchers"])
+WRAPPERS, STARTS_NOTHING, VALUES_OF_WRAPPERS = _words("wrappers"), _words("starts_nothing"), _words("values_of_wrappers")
 
 _TOUCHES = {"read": "read", "edit": "edit", "write": "write", "touch": "write"}
 _COUNTS = ("-n", "-c", "--lines", "--bytes")  # options whose value is no file
@@ -48,6 +49,8 @@ _TASK = re.compile(
 )
 _GRADLE_TASK = re.compile(r"(?:^|:)(?:test|check|build|assemble|compile|lint|verify)\w*$|(?:Test|Check|Lint|Tests)$")
 _SCRIPT = re.compile(r"(?:^|[/_-])(?:test|tests|check|lint|ci|verify)(?:[_\-][\w-]{0,40})?(?:\.sh|\.bash|\.py|\.mjs|\.js|\.ts)?$")
+_PYTHON = re.compile(r"(?:python|pypy)[\d.]*(?:\.exe)?$")
+_SUITE = re.compile(r"\bPkg\.test\(|\b(?:devtools|testthat|rcmdcheck|covr)::\w")  # in a program that is given as an argument
 _PATH = re.compile(r"[\w.@~/+-][\w.@~/+=,\[\]-]{0,300}$")
 
 
@@ -220,7 +223,12 @@ _LISTS = frozenset(("--listTests", "--list-tests", "--collect-only", "--co", "--
 
 def is_check(simple: SimpleCommand) -> bool:
     """Return whether a command checks something: it tests, builds, lints or checks types."""
-    words = _launched(simple.words)
+    return _checks(simple.words) or _started_check(simple.words) is not None
+
+
+def _checks(said: tuple[str, ...]) -> bool:
+    """Say whether these words, behind a launcher, are those of a check."""
+    words = _launched(said)
     program, rest = words[0].rpartition("/")[2], words[1:]
     if _LISTS & set(rest):
         return False
@@ -237,25 +245,46 @@ def is_check(simple: SimpleCommand) -> bool:
     if program in RUNNERS:
         if program in ("make", "gmake") and not any(not word.startswith("-") and "=" not in word for word in rest):
             return True
-        return any(_TASK.search(word) for word in _positional(rest) if word not in ("run", "run-script", "exec")) or rest[:1] == ("t",)
+        named = rest if program == "nx" else _positional(rest[1:] if rest[:1] == ("-r",) else rest)
+        return any(_TASK.search(word) for word in named if word not in ("run", "run-script", "exec")) or rest[:1] == ("t",)
     if program in ("bash", "sh", "zsh", "python", "python3") and rest:
         if rest[0].endswith("manage.py"):
             return rest[1:2] == ("test",)
         return _SCRIPT.search(rest[0]) is not None and not rest[0].startswith("-")
+    if program in ("julia", "Rscript", "R"):
+        return any(_SUITE.search(word) for word in rest)
     return words[0].startswith(("./", "scripts/", "bin/")) and _SCRIPT.search(words[0]) is not None
+
+
+def _started_check(words: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The words of a check that another program starts: `docker compose run app pytest`, `xargs eslint`; None for none."""
+    if words[0].rpartition("/")[2] not in WRAPPERS:
+        return None
+    before = ""
+    for at, word in enumerate(words[1:10], 1):
+        if word in STARTS_NOTHING:
+            return None
+        if not word.startswith("-") and before not in VALUES_OF_WRAPPERS and _checks(words[at:]):
+            return words[at:]
+        before = word
+    return None
 
 
 def parse_check_scope(check: SimpleCommand, folder: str = "") -> CheckScope:
     """Return the scope of a check (a test run, a linter, …) from its words; `folder`, in which it ran, counts as an option."""
     words = _launched(check.words)
+    if not _checks(words):
+        words = _launched(_started_check(check.words) or words)
     runner = [words[0].rpartition("/")[2]]
     rest = list(words[1:])
+    options: list[str] = [f"in {folder}"] if folder else []
+    if runner[0] in RUNNERS and rest[:1] in (["-r"], ["--recursive"]):
+        options.append(rest.pop(0))
     if runner[0] in CHECKS_WITH or runner[0] in RUNNERS:
         while rest and not rest[0].startswith("-") and len(runner) < 3:
             runner.append(rest.pop(0))
             if runner[0] in CHECKS_WITH or runner[-1] not in ("run", "run-script", "exec"):
                 break
-    options: list[str] = [f"in {folder}"] if folder else []
     filters: list[str] = []
     targets: list[str] = []
     at = 0
@@ -299,7 +328,7 @@ def _positional(words: Sequence[str]) -> Iterator[str]:
         if word == "--" or count > 2:
             return
         if not word.startswith("-"):
-            count += 1
+            count += word not in ("run", "run-script", "exec", "foreach")
             yield word
         elif word in VALUE_OPTIONS:
             next(rest, None)
@@ -307,8 +336,10 @@ def _positional(words: Sequence[str]) -> Iterator[str]:
 
 def _launched(words: tuple[str, ...]) -> tuple[str, ...]:
     """The words from the program on that launchers start: `uv run python -m pytest a` gives `pytest a`."""
-    if (program := words[0].rpartition("/")[2]) != words[0] and program.startswith("python"):
-        words = (program, *words[1:])
+    if _PYTHON.match(words[0].rpartition("/")[2]):
+        words = ("python", *words[1:])
+    elif words[0] == "php" and len(words) > 1 and not words[1].startswith("-"):
+        words = words[1:]
     for launcher in LAUNCHERS:
         if words[: len(launcher)] == launcher:
             at = len(launcher)

@@ -62,8 +62,11 @@ def judge_check(command: CommandAnalysis, result: ToolResult) -> CheckVerdict:
     return replace(verdict, evidence=next(iter(lines), f"exit status {code}"))
 
 
-def extract_failure_lines(text: str) -> tuple[str, ...]:
-    """Return the lines of a failed command's output that say what failed and why, at most LINES_TELLING_MAX; () for an empty output."""
+def extract_failure_lines(text: str, evidence: str = "") -> tuple[str, ...]:
+    """Return the lines of a failed command's output that say what failed and why, at most LINES_TELLING_MAX; () for an empty output.
+
+    evidence  the line that decided the verdict: returned where no line names what failed; without it, the last line.
+    """
     lines = [line.strip() for line in strip_terminal_codes(text).split("\n")]
     stated = set(find_error_lines("\n".join(lines)))
     named: list[int] = []
@@ -77,6 +80,8 @@ def extract_failure_lines(text: str) -> tuple[str, ...]:
             reasons.append(at)
     chosen = _first_and_last(named, LINES_TELLING_MAX // 2)
     chosen += _nearest(reasons, chosen, LINES_TELLING_MAX - len(chosen))
+    if not chosen and evidence and evidence in text:
+        return (evidence,)
     if not chosen:
         chosen = [at for at, line in enumerate(lines) if line and not matches_any(line, "bland")][-1:]
     kept = dict.fromkeys(lines[at] for at in sorted(chosen))

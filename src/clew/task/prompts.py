@@ -6,6 +6,7 @@ A user's turn in a transcript may also hold notices of the client, echoes of com
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 
 from clew.task.recogniser import PromptContext, load_recogniser
@@ -23,6 +24,8 @@ _HEADING = re.compile(r"^#{1,4} ", re.MULTILINE)
 _FENCE = re.compile(r"^\s{0,12}(?:```|~~~)")
 _BULLET = re.compile(r"^\s{0,24}(?:[-*•]|\d{1,2}[.)]|Q:|A:)\s{1,4}(?:\[[ xX]\]\s)?")
 _SLASH = re.compile(r"^/[\w:.-]{1,100} ")
+_EDITOR_BLOCK = re.compile(r"<(ide_\w{1,40})[\s>]")
+_EDITOR_HEADING, _REQUEST_HEADING = "# Context from my IDE setup:", "## My request for Codex:"
 _FILLED = re.compile("\0+|[^\0]+")
 RULES_OF_SECTION_MAX = 16  # guess: a longer list is a specification, and stands in the prompt itself
 DOCUMENT_CHARS_MAX = 40_000
@@ -39,9 +42,9 @@ def extract_typed_text(text: str) -> str:
             return ""
         given = _COMMAND_ARGUMENTS.search(text)
         return f"/{named[1]} {given[1].strip() if given else ''}".strip()
-    for name in MACHINE_BLOCKS:
+    for name in _machine_blocks(text):
         text = _without(text, f"<{name}", f"</{name}>")
-    text = text.strip()
+    text = text[_editor_chars(text) :].strip()
     return "" if text.startswith(MACHINE_PROMPTS) else text
 
 
@@ -57,8 +60,9 @@ def split_typed_parts(text: str) -> list[tuple[str, bool]]:
         start, end = given.span(1) if given else (0, 0)
         return [piece for piece in ((text[:start], False), (text[start:end], True), (text[end:], False)) if piece[0]]
     kept = text.replace("\0", " ")
-    for name in MACHINE_BLOCKS:
+    for name in _machine_blocks(text):
         kept = _without(kept, f"<{name}", f"</{name}>", fill="\0")
+    kept = "\0" * (described := _editor_chars(kept)) + kept[described:]
     if kept.replace("\0", "").strip().startswith(MACHINE_PROMPTS):
         return [(text, False)]
     return [(text[found.start() : found.end()], found[0][0] != "\0") for found in _FILLED.finditer(kept)]
@@ -140,6 +144,20 @@ def _prose(text: str) -> list[str]:
 def _sentences_of(line: str) -> list[str]:
     bare = _SLASH.sub("", _BULLET.sub("", line)).strip()
     return [] if not bare or bare.startswith((">", "|")) or _HEADING.match(bare) else split_sentences(bare)
+
+
+def _machine_blocks(text: str) -> Iterator[str]:
+    """The names of elements that a client puts into a prompt: known ones, and those of an editor, which must be closed."""
+    yield from MACHINE_BLOCKS
+    if "<ide_" in text:
+        yield from (name for name in dict.fromkeys(_EDITOR_BLOCK.findall(text)) if name not in MACHINE_BLOCKS and f"</{name}>" in text)
+
+
+def _editor_chars(text: str) -> int:
+    """The length of what Codex says of the editor before the user's words; 0 where it says nothing."""
+    start = len(text) - len(text.lstrip("\0 \n"))
+    at = text.rfind(_REQUEST_HEADING) if text.startswith(_EDITOR_HEADING, start) else -1
+    return at + len(_REQUEST_HEADING) if at >= 0 else 0
 
 
 def _without(text: str, opening: str, closing: str, *, fill: str = "") -> str:

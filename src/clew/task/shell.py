@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from time import thread_time
 
@@ -28,6 +28,7 @@ _GIVING_UP = frozenset(("exit", "return", "false"))  # `a || exit 1` hands on th
 _CHOICES = frozenset(("if_statement", "case_statement"))
 _LOOPS = frozenset(("for_statement", "c_style_for_statement", "while_statement"))
 _WRITING = frozenset((">", ">>", ">|", "&>", "&>>", ">&"))
+_SHELLS, _GIVES_SCRIPT = frozenset(("bash", "sh", "zsh", "dash", "ksh", "nix-shell")), re.compile(r"-[a-z]{0,5}c|--run|--command")
 _CONTROL = frozenset(("!", "{", "}", "fi", "done", "then", "do"))
 _BASH = Language(tree_sitter_bash.language())
 
@@ -198,6 +199,11 @@ class _Walk:
             lost = around.is_status_lost or self._loses(around)
             if kept[0] == "set":
                 self._set(kept[1:])
+            if given := _script_of(kept):
+                source = f"{given[:COMMAND_CHARS_MAX]}\n".encode("utf-8", "replace")
+                if (root := _tree(source)) is not None and not root.has_error:
+                    yield from _Walk(source, is_whole=True).commands(root, replace(around, redirects=(), is_status_lost=lost))
+                    return
             yield SimpleCommand(
                 tuple(kept), tuple(writes), around.reads_pipe, lost, around.is_substituted, around.is_repeated, around.is_background,
                 around.is_conditional, folder,
@@ -227,6 +233,14 @@ def _is_write(redirect: Node) -> bool:
     return (descriptor is None or descriptor.text == b"1") and any(
         child.type in _WRITING and not (child.type == ">&" and redirect.named_children[-1].type == "number") for child in redirect.children
     )
+
+
+def _script_of(words: Sequence[str]) -> str:
+    """The command line that a shell is given as an argument: that of `bash -lc 'cd a && make test'`; "" for none."""
+    if words[0].rpartition("/")[2] not in _SHELLS:
+        return ""
+    at = next((at for at, word in enumerate(words[1:-1], 1) if _GIVES_SCRIPT.fullmatch(word)), 0)
+    return words[at + 1] if at else ""
 
 
 def _bare(words: list[str]) -> tuple[list[str], str]:

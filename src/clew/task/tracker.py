@@ -337,7 +337,7 @@ class TaskTracker:
         if not failed:
             self._errors.observe_success(subject, command, call.output, folder)
             return
-        lines = extract_failure_lines(call.output)
+        lines = extract_failure_lines(call.output, verdict.evidence if verdict else "")
         if not parts and (command.is_query or not lines):  # it looked, or nobody knows what failed
             return
         error = OpenError("\n".join(lines) or "failed without output", subject, observation.uuid, observation.seq)

@@ -84,6 +84,7 @@ _REPORTED = re.compile(
 )
 _LAUNCHED = re.compile(r"\s*(?:Async agent launched|Spawned successfully|Message (?:queued|sent))")
 _AGENT_TRAILER = re.compile(r"\s*agentId: \w{1,40} \(.*\Z|\s*<usage>.*\Z", re.DOTALL)
+_ELEMENT = re.compile(r"\s*<([a-z][\w-]{0,60})(?:\s[^<>]{0,2000})?>.*</\1>\s*", re.DOTALL)
 _STEP = re.compile(r"[Tt]ask #(\w{1,20})\b")
 
 
@@ -356,8 +357,10 @@ class _Parser(LineParser):
                 observations.append(self._result(record, index, mapping_or_empty(block), agent))
             else:
                 said.append(block)
-        if said:
-            observations.append(self._prompt(record, index, render_content(said), agent))
+        for block in (inserted := _inserted_blocks(said)):
+            observations.append(self._observed(record, index, ObservationKind.PROMPT, render_content([block]), agent, is_meta=True))
+        if typed := [block for block in said if block not in inserted]:
+            observations.append(self._prompt(record, index, render_content(typed), agent))
         return observations
 
     def _prompt(self, record: _Line, index: int, text: str, agent: str) -> Observation:
@@ -606,6 +609,13 @@ def parse_tool_result(tool: str, text: str, *, is_error: bool | None, exit_code:
         is_empty=text.startswith(_NOTHING_FOUND),
         is_unknown_tool=_UNKNOWN_TOOL in text[:200],
     )
+
+
+def _inserted_blocks(said: Sequence[object]) -> list[object]:
+    """The text blocks of a prompt that are one element each, beside one that is none: nobody types two blocks, a client adds them."""
+    texts = [block for block in said if mapping_or_empty(block).get("type") == "text"]
+    elements = [block for block in texts if _ELEMENT.fullmatch(text_or_empty(mapping_or_empty(block).get("text")))]
+    return elements if len(elements) < len(texts) else []
 
 
 def _is_by_client(text: str) -> bool:
