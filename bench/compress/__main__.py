@@ -23,7 +23,7 @@ import clew
 from bench.ingest.__main__ import SUFFIXES
 from bench.machine import provenance, write_result
 from clew.enrich.answer_check import check_answer
-from clew.enrich.models import DisabledCompressor, ModelAnswer, ModelRequest
+from clew.enrich.models import DisabledModel, ModelAnswer, ModelRequest
 from clew.enrich.prompt import SYSTEM_PROMPT
 from clew.settings import Settings
 from clew.text.tokens import make_counter
@@ -146,7 +146,7 @@ def _measure(file: Path, counts: Counts) -> None:
         engine.ingest([file], repo=repo)
         session = find_session_files(file).id
         started = time.perf_counter()
-        told = engine.compress(repo, [session], DisabledCompressor(), tokenizer="claude", chunk_tokens=CHUNK_TOKENS, dry_run=True)
+        told = engine.compress(repo, [session], DisabledModel(), tokenizer="claude", chunk_tokens=CHUNK_TOKENS, dry_run=True)
         seconds = time.perf_counter() - started
         counts.sessions += 1
         counts.parts += told.parts

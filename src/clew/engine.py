@@ -16,7 +16,7 @@ from clew.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from clew.enrich.compress import CompressionReport
-    from clew.enrich.models import Compressor
+    from clew.enrich.models import Model
     from clew.impact.impact import ImpactedFile
     from clew.lifecycle.apply import ApplyTotals
     from clew.lifecycle.forget import ForgetReport
@@ -107,12 +107,12 @@ class Engine:
         return usecases.write.write(self.store, self.settings, path, events, task=task)
 
     def compress(
-        self, path: Path, sessions: Sequence[str], compressor: Compressor, *, tokenizer: str, chunk_tokens: int, dry_run: bool = False,
+        self, path: Path, sessions: Sequence[str], model: Model, *, tokenizer: str, chunk_tokens: int, dry_run: bool = False,
         progress: ProgressCallback | None = None,
     ) -> CompressionReport:  # fmt: skip
         """Have a model make a short text of each part of these sessions, beside the originals."""
         return usecases.compress.compress(
-            self.store, self.settings, path, sessions, compressor,
+            self.store, self.settings, path, sessions, model,
             tokenizer=tokenizer, chunk_tokens=chunk_tokens, dry_run=dry_run, progress=progress,
         )  # fmt: skip
 

@@ -165,16 +165,24 @@ class FolderNotIndexable(NotReadable):
         super().__init__(path, reason, "name the folder of a repository, or start the session in one")
 
 
-class NoCompressionModel(UsageError):
-    """Raised where sessions are to be compressed and no model is chosen for it. Nothing was sent."""
+class NoModel(UsageError):
+    """Raised where a model is needed and none is named. Nothing was sent."""
 
-    def __init__(self, reason: str = "no model that compresses is chosen, and nothing was sent", hint: str = "") -> None:
+    def __init__(self, reason: str = "no model is named, and nothing was sent", hint: str = "") -> None:
         self.reason = reason
         hint = hint or (
-            "--endpoint http://localhost:11434/v1 --model NAME asks a local server (Ollama, llama.cpp, vLLM, LM Studio), "
-            "--endpoint anthropic --model NAME the API; the settings `compress_endpoint` and `compress_model` do the same for every call"
+            "--model /path/to/model.gguf runs a file on this machine, http://localhost:11434/v1#NAME asks a local server (Ollama, "
+            "llama.cpp, vLLM, LM Studio), anthropic#NAME the API; the setting `model` does the same for every call"
         )
         super().__init__(f"{reason}\nhint: {hint}")
+
+
+class BadModelName(UsageError):
+    """Raised where the text that names a model is neither a path nor a URL, or leaves out what is needed."""
+
+    def __init__(self, text: str, reason: str, wanted: str) -> None:
+        self.text, self.reason = text, reason
+        super().__init__(f"{text}: {reason}\nhint: {wanted}")
 
 
 class BadEndpoint(UsageError):
@@ -183,15 +191,53 @@ class BadEndpoint(UsageError):
     def __init__(self, endpoint: str, reason: str) -> None:
         self.endpoint, self.reason = endpoint, reason
         super().__init__(
-            f"{endpoint}: {reason}\n"
-            "hint: https://HOST/v1, or http:// for this machine; a key stands in the environment as CLEW_COMPRESS_KEY"
+            f"{endpoint}: {reason}\nhint: https://HOST/v1, or http:// for this machine; a key stands in the environment as CLEW_MODEL_KEY"
         )
 
 
 class ModelError(ClewError):
-    """Base class of errors of a model's server. What was stored before stays."""
+    """Base class of errors of a model, or of its server. What was stored before stays."""
 
     exit_code = 5
+
+    @property
+    def line(self) -> str:
+        """The error without its hint."""
+        return str(self).partition("\n")[0]
+
+
+class BadModelFile(ModelError):
+    """Raised where a model's file is missing, cannot be read, is no GGUF file, or is another one than was named."""
+
+    def __init__(self, path: str, reason: str, hint: str = "is the path right?") -> None:
+        self.path, self.reason = path, reason
+        super().__init__(f"{path}: {reason}\nhint: {hint}")
+
+
+class ModelsNotInstalled(ModelError):
+    """Raised where a model's file is named and the extra that runs it is not installed."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(
+            f"{path}: clew has nothing here that runs a model's file\nhint: pip install 'clew[models]', or name a server's URL"
+        )
+
+
+class ModelStopped(ModelError):
+    """Raised where the process that runs a model's file has ended; `code` is its exit status, negative for a signal."""
+
+    def __init__(self, path: str, code: int, said: str) -> None:
+        self.path, self.code, self.said = path, code, said
+        how = f"was ended by signal {-code}" if code < 0 else f"ended with status {code}"
+        hint = (
+            "is there enough memory? `clew models` says what it needs"
+            if code in {-9, -6, 137}
+            else "`clew models --measure` tries it alone"
+        )
+        super().__init__(
+            f"{path}: the process that runs it {how}{f': {said}' if said else ''}\nhint: {hint}; the same call goes on where this one ended"
+        )
 
 
 class ModelUnreachable(ModelError):

@@ -22,8 +22,10 @@ from clew.records import make_id
 
 DATABASE_NAME = "clew.db"
 CONFIG_NAME = "config.toml"
-TEXT_SETTINGS = frozenset({"tokenizer", "embedder", "compress_endpoint", "compress_model", "compress_price", "gateway_upstream"})
-CLEARABLE_SETTINGS = frozenset({"compress_endpoint"})
+TEXT_SETTINGS = frozenset({"tokenizer", "embedder", "model", "model_price", "gateway_upstream"})
+CLEARABLE_SETTINGS = frozenset({"model"})
+RENAMED_SETTINGS = {"compress_timeout_s": "model_timeout_s", "compress_price": "model_price"}  # names of earlier releases, which still work
+_ENDPOINT, _ENDPOINT_MODEL = "compress_endpoint", "compress_model"  # likewise; together they are `model`
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +38,10 @@ class Settings:
     budget_tokens  of a packet when a call names none.
     jobs           processes that read files; 0 for one per core.
     folded_after_days, archived_after_days  `forget` moves records that nobody retrieved for so long.
-    compress_endpoint, compress_model  server and model for `clew compress`; "" or "off" for none.
-    compress_chunk_tokens, compress_timeout_s  of one request.
-    compress_price  dollars per million tokens of input and of output, such as "1/5"; "" when unknown.
+    model           path or URL of the model that works offline (`clew.enrich.models.naming`); "" or "off" for none.
+    model_timeout_s  of one request to it.
+    model_price     dollars per million tokens of input and of output, such as "1/5"; "" when unknown.
+    compress_chunk_tokens  of a session in one request.
     serve_idle_s     the daemon ends after so long without a request.
     gateway_upstream  base URL of the API that the gateway forwards to.
     prompt_budget_tokens   what is added to a prompt, at most; 0 adds nothing.
@@ -52,11 +55,10 @@ class Settings:
     jobs: int = 0
     folded_after_days: int = 30
     archived_after_days: int = 180
-    compress_endpoint: str = ""
-    compress_model: str = ""
+    model: str = ""
+    model_timeout_s: int = 600
+    model_price: str = ""
     compress_chunk_tokens: int = 6000
-    compress_timeout_s: int = 600
-    compress_price: str = ""
     serve_idle_s: int = 1800
     gateway_upstream: str = "https://api.anthropic.com"
     prompt_budget_tokens: int = 1500
@@ -81,7 +83,7 @@ class LoadedSettings:
     """Settings with the warnings and errors of reading them.
 
     settings  the default where the value read is invalid.
-    warnings  one sentence for each unknown name in config.toml, which is ignored.
+    warnings  one sentence for each name of an earlier release, and for each unknown name in config.toml, which is ignored.
     errors    invalid values, and a config.toml that cannot be read.
     """
 
@@ -120,17 +122,22 @@ def load_settings_leniently(environ: Mapping[str, str] | None = None) -> LoadedS
         errors.append(BadSetting(str(config), "the file", str(error), "TOML"))
     except OSError as error:
         errors.append(BadSetting(str(config), "the file", error.strerror or str(error), "readable"))
+    old_names = {*RENAMED_SETTINGS, _ENDPOINT, _ENDPOINT_MODEL}
+    of_environment: dict[str, Any] = {name: env[key] for name in sorted(names | old_names) if (key := f"CLEW_{name.upper()}") in env}
+    if (model := _old_model({**values, **of_environment}, warnings)) and "model" not in {*values, *of_environment}:
+        values["model"] = model
+    values = _with_present_names(values, str(config), warnings)
+    of_environment = _with_present_names(of_environment, "environment", warnings)
     known: dict[str, Any] = {}
     for name, value in values.items():
         if name in names:
             known[name] = value
         elif "key" in name.lower():  # never repeat it: errors are pasted into reports
-            wanted = "kept in a file: a key stands in the environment alone, as CLEW_COMPRESS_KEY"
+            wanted = "kept in a file: a key stands in the environment alone, as CLEW_MODEL_KEY"
             errors.append(BadSetting(str(config), name, "…", wanted))
         else:
             warnings.append(_unknown(config, name, names))
     settings = _with(settings, str(config), known, errors)
-    of_environment = {name: env[key] for name in sorted(names) if (key := f"CLEW_{name.upper()}") in env}
     return LoadedSettings(_with(settings, "environment", of_environment, errors), tuple(warnings), tuple(errors))
 
 
@@ -159,13 +166,14 @@ def extra_ca_file(environ: Mapping[str, str] | None = None) -> str:
     return env.get("NODE_EXTRA_CA_CERTS", "").strip()
 
 
-def model_api_key(endpoint: str, environ: Mapping[str, str] | None = None) -> str:
+def model_api_key(model: str, environ: Mapping[str, str] | None = None) -> str:
     """Return the API key for a model's server from the environment, "" where there is none; it is never stored.
 
-    `CLEW_COMPRESS_KEY`, else, for the endpoint `anthropic`, `ANTHROPIC_API_KEY`.
+    `CLEW_MODEL_KEY`, else `CLEW_COMPRESS_KEY` of earlier releases, else, for Anthropic's own address, `ANTHROPIC_API_KEY`.
     """
     env = os.environ if environ is None else environ
-    return (env.get("CLEW_COMPRESS_KEY") or (env.get("ANTHROPIC_API_KEY", "") if endpoint == "anthropic" else "")).strip()
+    of_anthropic = env.get("ANTHROPIC_API_KEY", "") if model.startswith(("anthropic#", "https://api.anthropic.com")) else ""
+    return (env.get("CLEW_MODEL_KEY") or env.get("CLEW_COMPRESS_KEY") or of_anthropic).strip()
 
 
 def is_traceback_enabled(environ: Mapping[str, str] | None = None) -> bool:
@@ -222,6 +230,27 @@ def _find_tree(path: Path) -> Path:
     if not start.is_dir():
         start = start.parent
     return next((folder for folder in (start, *start.parents) if (folder / ".git").exists()), start)
+
+
+def _with_present_names(values: Mapping[str, Any], where: str, warnings: list[str]) -> dict[str, Any]:
+    """Return settings under the names of this release; one that stands there under both keeps the value of the new name."""
+    kept = {name: value for name, value in values.items() if name not in {*RENAMED_SETTINGS, _ENDPOINT, _ENDPOINT_MODEL}}
+    for old, new in RENAMED_SETTINGS.items():
+        if old in values:
+            kept.setdefault(new, values[old])
+            warnings.append(f"{where}: {old} is called {new} now")
+    return kept
+
+
+def _old_model(values: Mapping[str, Any], warnings: list[str]) -> str:
+    """Return what the two settings of earlier releases say as one text for `model`, with a warning; "" where they name none."""
+    if _ENDPOINT not in values and _ENDPOINT_MODEL not in values:
+        return ""
+    endpoint, named = str(values.get(_ENDPOINT, "")), str(values.get(_ENDPOINT_MODEL, ""))
+    model = "" if endpoint in {"", "off"} else f"{endpoint}#{named}" if named else endpoint
+    shown = f'model = "{model}" says the same' if model else "they name none, and can go"
+    warnings.append(f"{_ENDPOINT} and {_ENDPOINT_MODEL} are the one setting `model` now; {shown}")
+    return model
 
 
 def _unknown(config: Path, name: str, names: set[str]) -> str:

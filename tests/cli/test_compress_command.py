@@ -31,12 +31,12 @@ def test_it_is_off_and_says_how_to_turn_it_on(clew: Call, repository: Path, tran
     called = clew("compress", transcript, "--repo", repository)
 
     assert called.code == 2
-    assert "no model that compresses is chosen, and nothing was sent" in called.err
-    assert "--endpoint http://localhost:11434/v1 --model NAME" in called.err
+    assert "no model is named, and nothing was sent" in called.err
+    assert "http://localhost:11434/v1#NAME" in called.err
 
 
 def test_a_session_is_compressed_and_a_second_call_asks_nothing(clew: Call, repository: Path, transcript: Path, server: Server) -> None:
-    words = ("compress", transcript, "--repo", repository, "--endpoint", server.url, "--model", "small")
+    words = ("compress", transcript, "--repo", repository, "--model", f"{server.url}#small")
 
     first = clew(*words)
     asked = len(server.asked)
@@ -54,8 +54,8 @@ def test_settings_choose_the_model_and_the_key_comes_from_the_environment_alone(
     clew: Call, repository: Path, transcript: Path, server: Server, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home.mkdir()
-    (home / "config.toml").write_text(f'compress_endpoint = "anthropic+{server.url}"\ncompress_model = "small"\ncompress_price = "1/5"\n')
-    monkeypatch.setenv("CLEW_COMPRESS_KEY", "sk-very-secret")
+    (home / "config.toml").write_text(f'model = "anthropic+{server.url}#small"\nmodel_price = "1/5"\n')
+    monkeypatch.setenv("CLEW_MODEL_KEY", "sk-very-secret")
 
     answer = clew("compress", transcript, "--repo", repository, "--json")
 
@@ -68,8 +68,8 @@ def test_settings_choose_the_model_and_the_key_comes_from_the_environment_alone(
 def test_a_dry_run_says_what_would_be_sent_where_and_what_it_costs(
     clew: Call, repository: Path, transcript: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = ("compress", transcript, "--repo", repository, "--endpoint", server.url, "--model", "small", "--dry-run")
-    monkeypatch.setenv("CLEW_COMPRESS_PRICE", "3/15")
+    words = ("compress", transcript, "--repo", repository, "--model", f"{server.url}#small", "--dry-run")
+    monkeypatch.setenv("CLEW_MODEL_PRICE", "3/15")
 
     plain, told = clew(*words), clew(*words, "--json").json
 
@@ -94,10 +94,10 @@ def test_a_dry_run_says_what_would_be_sent_where_and_what_it_costs(
 def test_a_server_that_refuses_is_a_sentence_and_a_code(
     clew: Call, repository: Path, transcript: Path, server: Server, monkeypatch: pytest.MonkeyPatch, reply: Reply, words: str
 ) -> None:
-    monkeypatch.setenv("CLEW_COMPRESS_KEY", "sk-very-secret")
+    monkeypatch.setenv("CLEW_MODEL_KEY", "sk-very-secret")
     server.script = [reply]
 
-    called = clew("compress", transcript, "--repo", repository, "--endpoint", server.url, "--model", "small")
+    called = clew("compress", transcript, "--repo", repository, "--model", f"{server.url}#small")
 
     assert called.code == 5
     assert words in called.err
@@ -107,7 +107,7 @@ def test_a_server_that_refuses_is_a_sentence_and_a_code(
 
 
 def test_what_was_compressed_before_a_server_failed_stands(clew: Call, repository: Path, transcript: Path, server: Server) -> None:
-    words = ("compress", transcript, "--repo", repository, "--endpoint", server.url, "--model", "small")
+    words = ("compress", transcript, "--repo", repository, "--model", f"{server.url}#small")
     parts = clew(*words[:4], "--dry-run", "--json").json["parts"]
     honest, answered = server.answer, 0
 
@@ -126,7 +126,7 @@ def test_what_was_compressed_before_a_server_failed_stands(clew: Call, repositor
 
 
 def test_a_process_that_is_killed_loses_no_answer_that_it_had(clew: Call, repository: Path, transcript: Path, server: Server) -> None:
-    words = ("compress", str(transcript), "--repo", str(repository), "--endpoint", server.url, "--model", "small")
+    words = ("compress", str(transcript), "--repo", str(repository), "--model", f"{server.url}#small")
     parts = clew(*words[:4], "--dry-run", "--json").json["parts"]
     honest, second = server.answer, threading.Event()
 
@@ -153,7 +153,7 @@ def test_a_process_that_is_killed_loses_no_answer_that_it_had(clew: Call, reposi
 def test_a_part_whose_answer_is_of_no_use_is_named(clew: Call, repository: Path, transcript: Path, server: Server) -> None:
     server.script = [Reply("Sorry."), Reply("Sorry.")]
 
-    called = clew("compress", transcript, "--repo", repository, "--endpoint", server.url, "--model", "small")
+    called = clew("compress", transcript, "--repo", repository, "--model", f"{server.url}#small")
 
     assert called.code == 0
     assert f"{SESSION}, part 1: no line could be kept" in called.err
@@ -162,7 +162,7 @@ def test_a_part_whose_answer_is_of_no_use_is_named(clew: Call, repository: Path,
 def test_where_no_answer_is_of_any_use_the_code_says_so(clew: Call, repository: Path, transcript: Path, server: Server) -> None:
     server.answer = lambda _: "Sorry."
 
-    called = clew("compress", transcript, "--repo", repository, "--endpoint", server.url, "--model", "small")
+    called = clew("compress", transcript, "--repo", repository, "--model", f"{server.url}#small")
 
     assert called.code == 5
     assert "nothing that the model answered could be kept" in called.err
@@ -171,10 +171,10 @@ def test_where_no_answer_is_of_any_use_the_code_says_so(clew: Call, repository: 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--endpoint", "localhost:11434", "--model", "m"), "is not an address"),
-        (("--endpoint", "http://localhost"), "no model is named"),
-        (("--endpoint", "anthropic", "--model", "m"), "ANTHROPIC_API_KEY"),
-        (("--endpoint", "http://localhost", "--model", "m", "--chunk-tokens", "10"), "too small"),
+        (("--model", "localhost:11434"), "is neither a path nor a URL"),
+        (("--model", "anthropic"), "names no model"),
+        (("--model", "anthropic#m"), "ANTHROPIC_API_KEY"),
+        (("--model", "http://localhost#m", "--chunk-tokens", "10"), "too small"),
     ],
 )
 def test_what_makes_no_sense_is_refused(clew: Call, repository: Path, transcript: Path, words: tuple[str, ...], said: str) -> None:
@@ -185,7 +185,7 @@ def test_what_makes_no_sense_is_refused(clew: Call, repository: Path, transcript
 
 
 def test_an_unknown_session_is_an_unknown_handle(clew: Call, repository: Path, server: Server) -> None:
-    assert clew("compress", "nowhere", "--repo", repository, "--endpoint", server.url, "--model", "m").code == 4
+    assert clew("compress", "nowhere", "--repo", repository, "--model", f"{server.url}#m").code == 4
 
 
 def test_a_key_in_the_file_of_settings_is_refused_and_not_repeated(clew: Call, repository: Path, home: Path) -> None:
@@ -195,11 +195,28 @@ def test_a_key_in_the_file_of_settings_is_refused_and_not_repeated(clew: Call, r
     called = clew("status", "--repo", repository)
 
     assert called.code == 2
-    assert "CLEW_COMPRESS_KEY" in called.err
+    assert "CLEW_MODEL_KEY" in called.err
     assert "sk-very-secret" not in called.err
 
 
 def test_a_price_that_is_none_is_refused(clew: Call, repository: Path, transcript: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CLEW_COMPRESS_PRICE", "cheap")
+    monkeypatch.setenv("CLEW_MODEL_PRICE", "cheap")
 
     assert clew("compress", transcript, "--repo", repository, "--dry-run").code == 2
+
+
+def test_options_and_settings_of_earlier_releases_still_work_with_a_warning(
+    clew: Call, repository: Path, transcript: Path, server: Server, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("compress", transcript, "--repo", repository)
+    by_option = clew(*words, "--endpoint", server.url, "--model", "small")
+    home.mkdir(exist_ok=True)
+    (home / "config.toml").write_text(f'compress_endpoint = "{server.url}"\ncompress_timeout_s = 20\n')
+    monkeypatch.setenv("CLEW_COMPRESS_MODEL", "large")
+    by_setting = clew(*words)
+
+    assert (by_option.code, by_setting.code) == (0, 0)
+    assert f"are one option now: --model {server.url}#small" in by_option.err
+    assert f'model = "{server.url}#large" says the same' in by_setting.err
+    assert "compress_timeout_s is called model_timeout_s now" in by_setting.err
+    assert {payload["model"] for payload in server.asked} == {"small", "large"}

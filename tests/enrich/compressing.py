@@ -8,7 +8,7 @@ from pathlib import Path
 from clew.compaction.compressed import compressed_source
 from clew.engine import Engine
 from clew.enrich.compress import CompressionReport
-from clew.enrich.models import Compressor
+from clew.enrich.models import Model
 from clew.records import Packet, Record
 from clew.settings import find_workspace
 from tests.enrich.model_server import PIECE
@@ -53,7 +53,7 @@ def session_of(folder: Path, turns: int, *, extra: str = "") -> Path:
     return path
 
 
-def compress(engine: Engine, repo: Path, session: Path | str, model: Compressor, *, dry_run: bool = False) -> CompressionReport:
+def compress(engine: Engine, repo: Path, session: Path | str, model: Model, *, dry_run: bool = False) -> CompressionReport:
     return engine.compress(repo, [str(session)], model, tokenizer="claude", chunk_tokens=6000, dry_run=dry_run)
 
 

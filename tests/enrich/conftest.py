@@ -9,7 +9,7 @@ import pytest
 
 import clew
 from clew.engine import Engine
-from clew.enrich.models import ChatCompressor, Compressor
+from clew.enrich.models import ChatModel, Model
 from clew.settings import Settings
 from tests.enrich.model_server import Server, served
 
@@ -42,5 +42,5 @@ def waits() -> list[float]:
 
 
 @pytest.fixture
-def model(server: Server, waits: list[float]) -> Compressor:
-    return ChatCompressor(server.url, "small-model", timeout_s=20, wait=waits.append)
+def model(server: Server, waits: list[float]) -> Model:
+    return ChatModel(server.url, "small-model", timeout_s=20, wait=waits.append)

@@ -16,7 +16,7 @@ PIECE = re.compile(r"^<<[0-9a-f]{12} piece \[([0-9a-z]{8})\] (\w+)[^\n]*>>\n(.*?
 
 @dataclass(slots=True)
 class Reply:
-    """One answer: `text` in the dialect that was asked in; or `raw` bytes as they are; or half of it, and then nothing."""
+    """One answer: `text` in the asked dialect, the first token's `choices`; or `raw` bytes; or half of it, and then nothing."""
 
     text: str = ""
     status: int = 200
@@ -26,6 +26,7 @@ class Reply:
     waits: bool = False
     is_cut: bool = False
     read: int | None = None
+    choices: list[tuple[str, float]] = field(default_factory=list[tuple[str, float]])
 
 
 def honest(text: str) -> str:
@@ -46,6 +47,7 @@ class Server:
     goes_on: threading.Event = field(default_factory=threading.Event)
     was_asked: threading.Event = field(default_factory=threading.Event)
     most_at_once: int = 0
+    models: list[str] | None = None
     at_once: int = 0
 
     @property
@@ -64,6 +66,13 @@ def served() -> Iterator[Server]:
 
         def log_message(self, *_: Any) -> None:
             pass
+
+        def do_GET(self) -> None:
+            body = json.dumps({"data": [{"id": name} for name in server.models or ()]}).encode()
+            self.send_response(200 if self.path.endswith("/models") and server.models is not None else 404)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
 
         def do_POST(self) -> None:
             payload = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -100,10 +109,12 @@ def served() -> Iterator[Server]:
                     "stop_reason": "max_tokens" if reply.is_cut else "end_turn",
                     "usage": {"input_tokens": read, "output_tokens": len(reply.text) // 3},
                 }
+            alternatives = [{"token": token, "logprob": value} for token, value in reply.choices]
+            choice = {"message": {"role": "assistant", "content": reply.text}, "finish_reason": "length" if reply.is_cut else "stop"}
+            if alternatives and payload.get("logprobs"):
+                choice["logprobs"] = {"content": [{**alternatives[0], "top_logprobs": alternatives}]}
             return {
-                "choices": [
-                    {"message": {"role": "assistant", "content": reply.text}, "finish_reason": "length" if reply.is_cut else "stop"}
-                ],
+                "choices": [choice],
                 "usage": {"prompt_tokens": read, "completion_tokens": len(reply.text) // 3},
             }
 

@@ -10,8 +10,8 @@ import pytest
 
 from clew.compaction.compressed import compressed_source, find_inputs, find_live_texts
 from clew.engine import Engine
-from clew.enrich.models import ChatCompressor, Compressor, DisabledCompressor, ModelAnswer, ModelRequest
-from clew.errors import NoCompressionModel, NoUsableAnswers
+from clew.enrich.models import ChatModel, DisabledModel, Model, ModelAnswer, ModelRequest
+from clew.errors import NoModel, NoUsableAnswers
 from clew.records import EdgeKind, EndKind, EndReason, Trust, make_handle
 from clew.settings import find_workspace
 from clew.store.ports import LOCAL
@@ -28,7 +28,7 @@ both_stores = pytest.mark.parametrize("engine", ["memory", "sqlite"], indirect=T
 
 @both_stores
 def test_each_part_becomes_a_record_beside_its_originals_with_where_it_comes_from(
-    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor
+    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model
 ) -> None:
     path = session_of(tmp_path, 6)
     engine.ingest([path], repo=repo)
@@ -52,7 +52,7 @@ def test_each_part_becomes_a_record_beside_its_originals_with_where_it_comes_fro
 
 
 def test_parts_end_where_a_turn_ends_and_carry_the_state_and_the_points_of_the_part_before(
-    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor
+    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model
 ) -> None:
     compress(engine, repo, session_of(tmp_path, 6), model)
 
@@ -66,9 +66,7 @@ def test_parts_end_where_a_turn_ends_and_carry_the_state_and_the_points_of_the_p
 
 
 @both_stores
-def test_a_second_run_asks_nothing_and_changes_nothing(
-    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor
-) -> None:
+def test_a_second_run_asks_nothing_and_changes_nothing(engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model) -> None:
     path = session_of(tmp_path, 6)
     compress(engine, repo, path, model)
     key, _ = find_workspace(repo)
@@ -83,13 +81,13 @@ def test_a_second_run_asks_nothing_and_changes_nothing(
 
 @both_stores
 def test_another_model_is_asked_anew_and_its_texts_replace_the_others(
-    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor
+    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model
 ) -> None:
     path = session_of(tmp_path, 4)
     compress(engine, repo, path, model)
     old = texts(engine, repo)
 
-    compress(engine, repo, path, ChatCompressor(server.url, "other-model", timeout_s=20))
+    compress(engine, repo, path, ChatModel(server.url, "other-model", timeout_s=20))
     new = texts(engine, repo)
     assert [record.name.split()[2] for record in new] == ["other-model:"] * len(old)
     explained = engine.explain(repo, old[0].id)
@@ -103,7 +101,7 @@ def test_another_model_is_asked_anew_and_its_texts_replace_the_others(
 
 
 def test_a_session_that_has_grown_is_asked_about_its_new_parts_alone(
-    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor
+    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model
 ) -> None:
     compress(engine, repo, session_of(tmp_path, 4), model)
     before, asked = texts(engine, repo), len(server.asked)
@@ -123,7 +121,7 @@ def test_a_session_that_has_grown_is_asked_about_its_new_parts_alone(
 
 @both_stores
 def test_a_run_that_ends_in_the_middle_goes_on_where_it_was(
-    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor
+    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model
 ) -> None:
     path = session_of(tmp_path, 8)
 
@@ -148,7 +146,7 @@ def test_a_run_that_ends_in_the_middle_goes_on_where_it_was(
     assert len(server.asked) == done.parts
 
 
-def test_one_request_at_a_time(engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor) -> None:
+def test_one_request_at_a_time(engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model) -> None:
     compress(engine, repo, session_of(tmp_path, 6), model)
 
     assert server.most_at_once == 1
@@ -157,17 +155,17 @@ def test_one_request_at_a_time(engine: Engine, repo: Path, tmp_path: Path, serve
 def test_a_dry_run_counts_and_sends_nothing(engine: Engine, repo: Path, tmp_path: Path, server: Server) -> None:
     path = session_of(tmp_path, 6)
 
-    told = compress(engine, repo, path, DisabledCompressor(), dry_run=True)
+    told = compress(engine, repo, path, DisabledModel(), dry_run=True)
     assert (server.asked, texts(engine, repo)) == ([], [])
 
-    done = compress(engine, repo, path, ChatCompressor(server.url, "small-model", timeout_s=20))
+    done = compress(engine, repo, path, ChatModel(server.url, "small-model", timeout_s=20))
     assert told.asked == done.asked == done.parts
     assert told.tokens_sent == pytest.approx(done.tokens_sent, rel=0.2)  # what is handed on is not known before
 
 
 def test_without_a_model_nothing_happens_and_the_way_is_told(engine: Engine, repo: Path, tmp_path: Path) -> None:
-    with pytest.raises(NoCompressionModel, match="--endpoint"):
-        compress(engine, repo, session_of(tmp_path, 2), DisabledCompressor())
+    with pytest.raises(NoModel, match="--model"):
+        compress(engine, repo, session_of(tmp_path, 2), DisabledModel())
 
 
 # -- what is not believed ---------------------------------------------------------------------------
@@ -191,7 +189,7 @@ def answering(server: Server, line: str) -> None:
     ],
 )
 def test_a_line_that_names_what_was_not_sent_is_dropped_and_counted(
-    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor, line: str
+    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model, line: str
 ) -> None:
     answering(server, line)
 
@@ -211,9 +209,7 @@ def test_a_line_that_names_what_was_not_sent_is_dropped_and_counted(
         "3. done: moved the ledger [H].",
     ],
 )
-def test_a_line_whose_names_were_sent_is_kept(
-    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor, line: str
-) -> None:
+def test_a_line_whose_names_were_sent_is_kept(engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model, line: str) -> None:
     answering(server, line)
 
     done = compress(engine, repo, session_of(tmp_path, 2), model)
@@ -223,7 +219,7 @@ def test_a_line_whose_names_were_sent_is_kept(
 
 @pytest.mark.parametrize("line", ["- found: the index was cold", "- found: the index was cold [zzzzzzzz]", "- found: [H]", "- [H]"])
 def test_a_line_that_cites_nothing_that_was_sent_or_says_nothing_is_dropped(
-    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor, line: str
+    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model, line: str
 ) -> None:
     answering(server, line)
 
@@ -233,7 +229,7 @@ def test_a_line_that_cites_nothing_that_was_sent_or_says_nothing_is_dropped(
 
 
 def test_a_name_that_stands_in_another_piece_brings_that_piece_along(
-    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor
+    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model
 ) -> None:
     answering(server, "- found: row 1005 went to shard_5 [H]")
 
@@ -256,7 +252,7 @@ def test_a_name_that_stands_in_another_piece_brings_that_piece_along(
     ids=["empty", "no lines", "nothing cited", "too long"],
 )
 def test_an_answer_of_no_use_is_asked_for_once_more_and_then_named(
-    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor, answer: str, reason: str
+    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model, answer: str, reason: str
 ) -> None:
     path = session_of(tmp_path, 6)
     server.script = [Reply(answer), Reply(answer)]
@@ -273,9 +269,7 @@ def test_an_answer_of_no_use_is_asked_for_once_more_and_then_named(
     assert len(texts(engine, repo)) == done.parts
 
 
-def test_where_nothing_at_all_can_be_kept_it_is_an_error(
-    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor
-) -> None:
+def test_where_nothing_at_all_can_be_kept_it_is_an_error(engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model) -> None:
     server.answer = lambda _: "Sorry."
 
     with pytest.raises(NoUsableAnswers, match="no line could be kept"):
@@ -283,10 +277,10 @@ def test_where_nothing_at_all_can_be_kept_it_is_an_error(
 
 
 def test_the_last_line_of_an_answer_that_was_cut_is_not_believed(
-    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor
+    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model
 ) -> None:
     path = session_of(tmp_path, 2)
-    compress(engine, repo, path, ChatCompressor(server.url, "probe", timeout_s=20))
+    compress(engine, repo, path, ChatModel(server.url, "probe", timeout_s=20))
     handle = PIECE.findall(server.texts[0])[0][0]
     server.script = [Reply(f"- done: moved the ledger [{handle}]\n- failed: the index was [{handle}]", is_cut=True)]
 
@@ -296,7 +290,7 @@ def test_the_last_line_of_an_answer_that_was_cut_is_not_believed(
 
 
 def test_what_a_model_thought_aloud_is_no_part_of_its_answer(
-    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor
+    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model
 ) -> None:
     server.answer = lambda text: f"<think>\n- done: nothing [x]\n{'so ' * 40}</think>\n{honest(text)}"
 
@@ -305,11 +299,11 @@ def test_what_a_model_thought_aloud_is_no_part_of_its_answer(
 
 @pytest.mark.parametrize("odd", ["\\ud800", "\\u0000\\u202e", "\\ufeff‹quoted zzzzzzzz"])
 def test_odd_characters_of_an_answer_break_nothing(
-    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor, odd: str
+    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model, odd: str
 ) -> None:
     """An answer that is no text is one that cannot be read; what steers a terminal or hides words is taken out."""
     path = session_of(tmp_path, 2)
-    compress(engine, repo, path, ChatCompressor(server.url, "probe", timeout_s=20))
+    compress(engine, repo, path, ChatModel(server.url, "probe", timeout_s=20))
     line = f"- done: moved{odd} it [{PIECE.findall(server.texts[0])[0][0]}]"
     server.script = [Reply(raw=f'{{"choices": [{{"message": {{"content": "{line}"}}}}]}}'.encode())]
 
@@ -334,7 +328,7 @@ def test_odd_characters_of_an_answer_break_nothing(
     ],
 )
 def test_what_looks_like_a_secret_is_masked_before_it_is_sent(
-    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor, secret: str
+    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model, secret: str
 ) -> None:
     done = compress(engine, repo, session_of(tmp_path, 2, extra=secret), model)
 
@@ -343,7 +337,7 @@ def test_what_looks_like_a_secret_is_masked_before_it_is_sent(
     assert not re.search("hunter2|ghp_0|AKIA0", server.texts[0])
 
 
-def test_what_was_purged_is_not_sent(engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor) -> None:
+def test_what_was_purged_is_not_sent(engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model) -> None:
     path = session_of(tmp_path, 3, extra="the zebra is striped")
     engine.ingest([path], repo=repo)
     key, _ = find_workspace(repo)
@@ -362,7 +356,7 @@ def test_what_was_purged_is_not_sent(engine: Engine, repo: Path, tmp_path: Path,
 
 
 def test_the_session_is_quoted_between_marks_that_it_cannot_forge(
-    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor
+    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model
 ) -> None:
     """The mark is a hash of what stands between: a session that has seen the mark of an earlier run gets another."""
     compress(engine, repo, session_of(tmp_path, 2), model)
@@ -379,7 +373,7 @@ def test_the_session_is_quoted_between_marks_that_it_cannot_forge(
 
 
 def test_what_is_made_of_text_from_outside_is_shown_as_such(
-    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor
+    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model
 ) -> None:
     path = session_of(tmp_path, 6)
     fetch = json.dumps({"url": "https://example.org/shards", "prompt": "read"})
@@ -409,7 +403,7 @@ def lines_that_hold(engine: Engine, repo: Path) -> list[str]:
 
 @both_stores
 def test_a_packet_shows_a_text_where_there_is_no_room_for_the_originals(
-    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor
+    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model
 ) -> None:
     server.answer = merged
     path = session_of(tmp_path, 10)
@@ -434,7 +428,7 @@ def test_a_packet_shows_a_text_where_there_is_no_room_for_the_originals(
 
 @pytest.mark.parametrize("budget_tokens", [0, 1, 50, 400, 900, 5000])
 def test_a_packet_with_texts_stays_within_every_budget(
-    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor, budget_tokens: int
+    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model, budget_tokens: int
 ) -> None:
     compress(engine, repo, session_of(tmp_path, 8), model)
 
@@ -442,7 +436,7 @@ def test_a_packet_with_texts_stays_within_every_budget(
 
 
 def test_a_text_that_knows_what_came_after_the_cut_is_not_shown(
-    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor
+    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model
 ) -> None:
     compress(engine, repo, session_of(tmp_path, 10), model)
     first = texts(engine, repo)[0]
@@ -455,7 +449,7 @@ def test_a_text_that_knows_what_came_after_the_cut_is_not_shown(
 
 @both_stores
 def test_a_line_about_what_is_no_longer_true_is_not_shown_and_the_text_is_suspect(
-    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor
+    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model
 ) -> None:
     path = session_of(tmp_path, 10)
     looked = turn(20, "Look at the shards.", "git status", "On branch main\nnothing to commit", "Nothing is open.")
@@ -484,14 +478,12 @@ def test_a_line_about_what_is_no_longer_true_is_not_shown_and_the_text_is_suspec
 
 @both_stores
 def test_a_purged_record_takes_along_what_was_made_of_it_and_of_what_came_after(
-    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor
+    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model
 ) -> None:
     path = session_of(tmp_path, 9)
     compress(engine, repo, path, model)
     made = texts(engine, repo)
-    compress(
-        engine, repo, path, ChatCompressor(server.url, "other-model", timeout_s=20)
-    )  # the first ones have ended, and their words remain
+    compress(engine, repo, path, ChatModel(server.url, "other-model", timeout_s=20))  # the first ones have ended, and their words remain
     key, _ = find_workspace(repo)
     assert len(made) > 2
     doomed = find_inputs(look(engine.store, key), [made[1].id])[made[1].id][0]
@@ -505,7 +497,7 @@ def test_a_purged_record_takes_along_what_was_made_of_it_and_of_what_came_after(
 
 
 @both_stores
-def test_a_purged_session_takes_its_texts_along(engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor) -> None:
+def test_a_purged_session_takes_its_texts_along(engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model) -> None:
     compress(engine, repo, session_of(tmp_path, 4), model)
 
     engine.purge(repo, source=f"session:{SESSION}", reason="private")
@@ -516,7 +508,7 @@ def test_a_purged_session_takes_its_texts_along(engine: Engine, repo: Path, tmp_
 
 
 @both_stores
-def test_a_text_that_was_purged_is_not_made_again(engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor) -> None:
+def test_a_text_that_was_purged_is_not_made_again(engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model) -> None:
     path = session_of(tmp_path, 4)
     compress(engine, repo, path, model)
     last, asked = texts(engine, repo)[-1], len(server.asked)
@@ -528,7 +520,7 @@ def test_a_text_that_was_purged_is_not_made_again(engine: Engine, repo: Path, tm
     assert "purged" in done.refused[0][2]
 
 
-def test_a_question_does_not_find_what_a_model_wrote(engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor) -> None:
+def test_a_question_does_not_find_what_a_model_wrote(engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model) -> None:
     """The originals hold the same words; one thing found twice would count twice."""
     compress(engine, repo, session_of(tmp_path, 4), model)
 
@@ -538,7 +530,7 @@ def test_a_question_does_not_find_what_a_model_wrote(engine: Engine, repo: Path,
     assert all(entry.kind != "compressed" for entry in packet.entries)
 
 
-def test_provenance_is_explained(engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor) -> None:
+def test_provenance_is_explained(engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model) -> None:
     compress(engine, repo, session_of(tmp_path, 2), model)
     [record] = texts(engine, repo)
 

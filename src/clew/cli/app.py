@@ -9,8 +9,8 @@ import click
 from clew import __version__
 
 COMMANDS = (
-    "init", "index", "ingest", "retrieve", "map", "impact", "state", "augment", "compact", "compress", "eval", "unfold", "explain",
-    "remember", "status", "forget", "purge", "serve", "doctor", "repair", "uninstall",
+    "init", "index", "ingest", "retrieve", "map", "impact", "state", "augment", "compact", "compress", "models", "eval",
+    "unfold", "explain", "remember", "status", "forget", "purge", "serve", "doctor", "repair", "uninstall",
 )  # fmt: skip
 """Names of the commands in the order of the help. Each is a module of `clew.cli.commands` with a function `command`."""
 

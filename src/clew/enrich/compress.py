@@ -22,7 +22,7 @@ from clew.compaction.compressed import (
 )
 from clew.enrich.answer_check import AnswerCheck, check_answer, select_carried_lines
 from clew.enrich.chunks import SessionChunk, split_session
-from clew.enrich.models.compressor import Compressor, ModelRequest
+from clew.enrich.models.model import Model, ModelRequest
 from clew.enrich.prompt import PROMPT_VERSION, SYSTEM_PROMPT, CompressionPrompt, build_prompt
 from clew.packet.options import OriginalCache
 from clew.records import (
@@ -100,7 +100,7 @@ def compress_session(
     reader: Reader,
     workspace: str,
     transcript: StoredTranscript,
-    compressor: Compressor,
+    model: Model,
     done: CompressionReport,
     *,
     counter: TokenCounter,
@@ -112,7 +112,7 @@ def compress_session(
 
     done     is filled with counts.
     dry_run  sends nothing and yields nothing.
-    Raises   ModelError when the model fails, and CompressionOff when a part must be sent and no model is set.
+    Raises   ModelError when the model fails, and NoModel when a part must be sent and no model is set.
     """
     source = compressed_source(transcript.session.id)
     parts = split_session(
@@ -124,7 +124,7 @@ def compress_session(
         chunk_tokens=chunk_tokens,
         known=lambda ids: _held(reader, workspace, ids),
     )
-    run = _Run(reader, workspace, transcript.session.id, compressor, done, counter)
+    run = _Run(reader, workspace, transcript.session.id, model, done, counter)
     done.parts += len(parts)
     carried: Sequence[str] = ()
     kept: set[str] = set()
@@ -132,7 +132,7 @@ def compress_session(
         if progress:
             progress("compressing", number - 1, len(parts))
         request = build_prompt(part, carried)
-        record_id = make_id(KIND, PROMPT_VERSION, compressor.name, source, SYSTEM_PROMPT, request.text)
+        record_id = make_id(KIND, PROMPT_VERSION, model.name, source, SYSTEM_PROMPT, request.text)
         with reader.snapshot(LOCAL, workspace) as snapshot:
             [status] = snapshot.statuses([record_id])
             before = snapshot.records([record_id])
@@ -178,7 +178,7 @@ class _Run:
     reader: Reader
     workspace: str
     session: str
-    compressor: Compressor
+    model: Model
     done: CompressionReport
     counter: TokenCounter
 
@@ -192,7 +192,7 @@ class _Run:
         for tried in range(ANSWER_TRIES_MAX):
             # Of a request that it has seen before, a server may count only what was new: so only the first is watched.
             tokens = make_counter(REFERENCE_VOCABULARY).count(SYSTEM_PROMPT + text) if tried == 0 else 0
-            answer = self.compressor.complete(ModelRequest(SYSTEM_PROMPT, text, request.answer_tokens, tokens))
+            answer = self.model.complete(ModelRequest(SYSTEM_PROMPT, text, request.answer_tokens, tokens))
             done.tokens_sent += self.counter.count(SYSTEM_PROMPT) + self.counter.count(text)
             done.billed_in += answer.input_tokens
             done.billed_out += answer.output_tokens
@@ -220,7 +220,7 @@ class _Run:
 
     def record(self, part: SessionChunk, record_id: str, request: CompressionPrompt, data: bytes) -> Record:
         """The record of a text that was made of a part."""
-        name = f"Compressed by {self.compressor.name}: {len(part.pieces)} records, {part.tokens:,} tokens"
+        name = f"Compressed by {self.model.name}: {len(part.pieces)} records, {part.tokens:,} tokens"
         return Record(
             record_id,
             Layer.FACT,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from clew.enrich.compress import CompressionReport, StoredTranscript, compress_session
-from clew.enrich.models import Compressor
+from clew.enrich.models import Model
 from clew.errors import NoUsableAnswers
 from clew.lifecycle.apply import apply_deltas
 from clew.settings import Settings
@@ -19,7 +19,7 @@ from clew.usecases.places import find_memory, find_session_root
 
 
 def compress(
-    store: Writer, settings: Settings, path: Path, sessions: Sequence[str], compressor: Compressor, *, tokenizer: str, chunk_tokens: int,
+    store: Writer, settings: Settings, path: Path, sessions: Sequence[str], model: Model, *, tokenizer: str, chunk_tokens: int,
     dry_run: bool = False, progress: ProgressCallback | None = None,
 ) -> CompressionReport:  # fmt: skip
     """Have a model write a short text of each part of these sessions, and store the lines of it that cite their source.
@@ -42,7 +42,7 @@ def compress(
         base = str(root) if not found.cwd or Path(found.cwd).is_relative_to(root) else found.cwd
         done.sessions += 1
         for delta in compress_session(
-            store, key, StoredTranscript(found, lines, str(root), base), compressor, done,
+            store, key, StoredTranscript(found, lines, str(root), base), model, done,
             counter=counter, chunk_tokens=chunk_tokens, dry_run=dry_run, progress=progress,
         ):  # fmt: skip
             apply_deltas(store, key, [delta])

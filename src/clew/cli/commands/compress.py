@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,17 +20,15 @@ if TYPE_CHECKING:
 _CHUNK_TOKENS_MIN = 500  # below it a part's instructions are longer than the part
 
 _EXAMPLE = """
-clew compress 5f0c…-session-id --endpoint http://localhost:11434/v1 --model qwen3:8b
-clew compress ~/.claude/projects/-home-me-src-app/5f0c….jsonl --endpoint anthropic --model NAME --dry-run
+clew compress 5f0c…-session-id --model http://localhost:11434/v1#qwen3:8b
+clew compress ~/.claude/projects/-home-me-src-app/5f0c….jsonl --model anthropic#NAME --dry-run
 """
 
 
 @click.command(short_help="Have a model make short texts of sessions, offline. Off by default.", epilog=format_examples(_EXAMPLE))
 @click.argument("sessions", nargs=-1, required=True, metavar="SESSION...")
-@click.option(
-    "--endpoint", metavar="URL", help="The model's server: the URL of an OpenAI-compatible one, or `anthropic`. Default: the setting."
-)
-@click.option("--model", metavar="NAME", help="The model's name there. Default: the setting.")
+@click.option("--model", metavar="MODEL", help="A GGUF file, a server's URL#NAME, or anthropic#NAME. Default: the setting.")
+@click.option("--endpoint", metavar="URL", help="Of earlier releases: the URL alone, and its NAME as --model.")
 @click.option("--chunk-tokens", type=TokenCount(), metavar="N", help="Tokens of a session in one request. Default: the setting, 6,000.")
 @click.option("--dry-run", is_flag=True, help="Say what would be sent, and send nothing.")
 @repo_option
@@ -38,8 +37,8 @@ clew compress ~/.claude/projects/-home-me-src-app/5f0c….jsonl --endpoint anthr
 def command(
     sessions: tuple[str, ...],
     *,
-    endpoint: str | None,
     model: str | None,
+    endpoint: str | None,
     chunk_tokens: int | None,
     dry_run: bool,
     repo: Path,
@@ -51,29 +50,31 @@ def command(
     They are stored beside the originals, which stay as they are: `clew compact` may show them when there is no space for
     those. Lines that name things that do not occur in the session, or cite nothing of it, are dropped. Parts that were
     answered before are not sent again. What looks like a secret is masked; the rest of the session leaves this machine if
-    the server is another one. Keys are read from the environment only: CLEW_COMPRESS_KEY, or ANTHROPIC_API_KEY.
+    the server is another one. Keys are read from the environment only: CLEW_MODEL_KEY, or ANTHROPIC_API_KEY.
     """
-    from clew.enrich.models import build_compressor
+    from clew.enrich.models import open_model
+    from clew.errors import NoModel
     from clew.settings import model_api_key
 
     check_folder(repo)
     with open_engine() as engine, show_progress(is_quiet=is_quiet or is_json) as show:
         settings = engine.settings
-        where = settings.compress_endpoint if endpoint is None else endpoint
+        named = settings.model if model is None and endpoint is None else model or ""
+        if endpoint is not None:
+            named = "off" if endpoint in ("", "off") else f"{endpoint}#{named}"
+            output.write_message(f"clew: warning: --endpoint and --model are one option now: --model {named}")
         tokens = chunk_tokens or settings.compress_chunk_tokens
         if tokens < _CHUNK_TOKENS_MIN:
             raise click.UsageError(f"parts of {tokens} tokens are too small to be worth a request; {_CHUNK_TOKENS_MIN} is the least")
-        compressor = build_compressor(
-            where, model or settings.compress_model, key=model_api_key(where), timeout_s=max(1, settings.compress_timeout_s)
-        )
-        if compressor.name == "off" and not dry_run:
-            from clew.errors import NoCompressionModel
-
-            raise NoCompressionModel
-        done = engine.compress(
-            repo, sessions, compressor, tokenizer=settings.tokenizer, chunk_tokens=tokens, dry_run=dry_run, progress=show
-        )
-        place, price = compressor.place, _parse_price(settings.compress_price)
+        with closing(
+            open_model(named, folder=settings.data_dir, key=model_api_key(named), timeout_s=max(1, settings.model_timeout_s))
+        ) as opened:
+            if opened.name == "off" and not dry_run:
+                raise NoModel
+            done = engine.compress(
+                repo, sessions, opened, tokenizer=settings.tokenizer, chunk_tokens=tokens, dry_run=dry_run, progress=show
+            )
+        place, price = opened.place, _parse_price(settings.model_price)
     if is_json:
         output.write_json(_to_json(done, place=place, is_dry=dry_run, price=price))
         return
@@ -91,9 +92,9 @@ def _parse_price(setting: str) -> tuple[float, float] | None:
     try:
         sent, answered = (float(part) for part in setting.split("/"))
     except ValueError:
-        raise BadSetting("settings", "compress_price", setting, "two numbers, such as 1/5") from None
+        raise BadSetting("settings", "model_price", setting, "two numbers, such as 1/5") from None
     if not (0 <= sent < float("inf") and 0 <= answered < float("inf")):
-        raise BadSetting("settings", "compress_price", setting, "two numbers of 0 or more")
+        raise BadSetting("settings", "model_price", setting, "two numbers of 0 or more")
     return sent, answered
 
 
@@ -146,7 +147,7 @@ def _to_text(done: CompressionReport, price: tuple[float, float] | None) -> str:
 def _to_dry_text(done: CompressionReport, place: str, price: tuple[float, float] | None) -> str:
     """Return what a run would do in a few lines."""
     cost = _compute_cost(price, done.tokens_sent, done.tokens_answered)
-    shown = f"about ${cost:.4f}" if cost is not None else "the setting `compress_price` would say what that costs"
+    shown = f"about ${cost:.4f}" if cost is not None else "the setting `model_price` would say what that costs"
     lines = [
         f"{_parts(done)}: {done.asked:,} would be sent to {place}, {done.known:,} known already",
         f"about {done.tokens_sent:,} tokens sent, {done.tokens_answered:,} answered: {shown}",

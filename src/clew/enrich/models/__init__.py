@@ -1,46 +1,54 @@
-"""Connect to the model that compresses sessions: a local endpoint, Anthropic's API, or none.
+"""Open the model that a setting names: a GGUF file run in a child process, an OpenAI-compatible server, Anthropic's API, or none.
 
-The only place in clew that opens a connection to a model, and only for `clew compress`. No answer is trusted here:
-`clew.enrich.answer_check` checks it.
+The only place in clew that opens a connection to a model. Nothing here is on the way of a question or a hook, and no answer is trusted
+here: whoever asked checks it.
 """
 
 from __future__ import annotations
 
-from clew.enrich.models.anthropic import ANTHROPIC_ENDPOINT, AnthropicCompressor
-from clew.enrich.models.chat_completions import ChatCompressor
-from clew.enrich.models.compressor import Compressor, DisabledCompressor, ModelAnswer, ModelRequest
-from clew.errors import NoCompressionModel
+from pathlib import Path
+
+from clew.enrich.models.anthropic import AnthropicModel
+from clew.enrich.models.chat_completions import ChatModel
+from clew.enrich.models.describe import ModelDescription, describe_model, measure_model
+from clew.enrich.models.gguf import GgufModel
+from clew.enrich.models.known import KnownModels, Measured
+from clew.enrich.models.model import DisabledModel, Model, ModelAnswer, ModelRequest
+from clew.enrich.models.naming import ModelName, parse_model_name
 
 __all__ = [
-    "ANTHROPIC_ENDPOINT",
-    "AnthropicCompressor",
-    "ChatCompressor",
-    "Compressor",
-    "DisabledCompressor",
+    "AnthropicModel",
+    "ChatModel",
+    "DisabledModel",
+    "GgufModel",
+    "KnownModels",
+    "Measured",
+    "Model",
     "ModelAnswer",
+    "ModelDescription",
+    "ModelName",
     "ModelRequest",
-    "build_compressor",
+    "describe_model",
+    "measure_model",
+    "open_model",
+    "parse_model_name",
 ]
 
-_SPOKEN_BY = "anthropic+"  # before the address of a gateway that speaks Anthropic's dialect
 
+def open_model(text: str, *, folder: Path, key: str = "", timeout_s: float) -> Model:
+    """Return the client of the model that `text` names (`clew.enrich.models.naming`). Whoever opens it closes it.
 
-def build_compressor(endpoint: str, model: str, *, key: str = "", timeout_s: float) -> Compressor:
-    """Return the client of the model `model` at an endpoint.
-
-    endpoint   "" or "off" for none; "anthropic"; "anthropic+URL" for a gateway with Anthropic's API; else the URL of
-               an OpenAI-compatible server, such as `http://localhost:11434/v1`.
+    folder     clew's data folder, where what was measured of models is kept.
     key        the server's API key, "" for none. Stored nowhere.
     timeout_s  of one answer.
-    Raises     CompressionOff for an endpoint without a model's name; BadEndpoint for an address that is not one, or that would
-               carry the key unencrypted over a network.
+    Raises     BadModelName; BadEndpoint for an address that is not one, or that would carry the key unencrypted
+               over a network; BadModelFile and ModelsNotInstalled for a file.
     """
-    if endpoint in ("", "off"):
-        return DisabledCompressor()
-    if not model:
-        raise NoCompressionModel("no model is named", "name one with --model, or in the setting `compress_model`")
-    if endpoint == ANTHROPIC_ENDPOINT or endpoint.startswith(_SPOKEN_BY):
-        return AnthropicCompressor(
-            model, key=key, timeout_s=timeout_s, url=endpoint.removeprefix(_SPOKEN_BY) if endpoint != ANTHROPIC_ENDPOINT else ""
-        )
-    return ChatCompressor(endpoint, model, key=key, timeout_s=timeout_s)
+    named = parse_model_name(text)
+    if named is None:
+        return DisabledModel()
+    if named.kind == "anthropic":
+        return AnthropicModel(named.target, named.name, key=key, timeout_s=timeout_s)
+    if named.kind == "openai":
+        return ChatModel(named.target, named.name, key=key, timeout_s=timeout_s)
+    return GgufModel(Path(named.target), sha256=named.sha256, known=KnownModels(folder), timeout_s=timeout_s)

@@ -1,4 +1,4 @@
-"""Send compression requests to Anthropic's Messages API, at its own address or at a gateway that offers it."""
+"""Send requests to Anthropic's Messages API, at its own address or at a gateway that offers it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from collections.abc import Callable
 
 import msgspec
 
-from clew.enrich.models.compressor import ModelAnswer, ModelRequest
 from clew.enrich.models.json_client import JsonClient
-from clew.errors import NoCompressionModel
+from clew.enrich.models.model import ModelAnswer, ModelRequest
+from clew.errors import NoModel
 
-ANTHROPIC_ENDPOINT = "anthropic"  # the endpoint setting that means Anthropic's own address
-_URL = "https://api.anthropic.com"
 _VERSION = "2023-06-01"
 
 
@@ -34,17 +32,17 @@ class _Reply(msgspec.Struct):
     usage: _Usage | None = None
 
 
-class AnthropicCompressor:
-    """Client of Anthropic's Messages API for compression requests. No temperature is sent: the newest models refuse one."""
+class AnthropicModel:
+    """Client of Anthropic's Messages API. No temperature is sent: the newest models refuse one. It gives no probabilities of tokens."""
 
-    def __init__(self, model: str, *, key: str, timeout_s: float, url: str = "", wait: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, url: str, model: str, *, key: str, timeout_s: float, wait: Callable[[float], None] = time.sleep) -> None:
         if not key:
-            raise NoCompressionModel(
-                "Anthropic's API asks for a key", f"put it into the environment as {'CLEW_COMPRESS_KEY' if url else 'ANTHROPIC_API_KEY'}"
+            raise NoModel(
+                "Anthropic's API asks for a key", "put it into the environment as ANTHROPIC_API_KEY, of a gateway as CLEW_MODEL_KEY"
             )
         headers = {"x-api-key": key, "anthropic-version": _VERSION}
         self.name = model
-        self._client = JsonClient(url or _URL, "/messages", headers, secret=key, timeout_s=timeout_s, wait=wait)
+        self._client = JsonClient(url, "/messages", headers, secret=key, timeout_s=timeout_s, wait=wait)
         self.place = self._client.place
 
     def complete(self, request: ModelRequest) -> ModelAnswer:
@@ -56,6 +54,9 @@ class AnthropicCompressor:
             "messages": [{"role": "user", "content": request.text}],
         }
         return self._client.post(payload, _read)
+
+    def close(self) -> None:
+        """Do nothing: each request has a connection of its own."""
 
 
 def _read(data: bytes) -> ModelAnswer:

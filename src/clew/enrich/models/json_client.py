@@ -53,15 +53,26 @@ class JsonClient:
     headers    sent with each request, beside those of JSON.
     secret     the API key in `headers`; taken out of a server's error texts.
     timeout_s  of one try, from connecting to the answer's last byte.
+    socket     path of a Unix socket to connect to in place of the address's host; "" for none.
+    place      what errors call the server; "" for its address.
     wait       sleeps between tries.
     Raises     BadEndpoint for an address or a key that cannot be used.
     """
 
     def __init__(
-        self, url: str, end: str, headers: Mapping[str, str], *, secret: str, timeout_s: float, wait: Callable[[float], None] = time.sleep
+        self,
+        url: str,
+        end: str,
+        headers: Mapping[str, str],
+        *,
+        secret: str,
+        timeout_s: float,
+        socket: str = "",
+        place: str = "",
+        wait: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._address = _address(url, end)
-        self.place = str(self._address.with_query(None).with_fragment(None))  # as a person reads it
+        self._address, self._end, self._socket = _address(url, end), end, socket
+        self.place = place or str(self._address.with_query(None).with_fragment(None))  # as a person reads it
         if secret and self._address.scheme == "http" and not _is_here(self._address.host or ""):
             raise BadEndpoint(self.place, "would carry the key unencrypted over a network")
         if not secret.isascii() or not secret.isprintable() or " " in secret:
@@ -74,13 +85,21 @@ class JsonClient:
 
         Raises ModelUnreachable, ModelRefused or ModelUnreadable, after REQUEST_TRIES_MAX tries where another may help.
         """
-        body = msgspec.json.encode(payload)
+        return self._try(self._address, msgspec.json.encode(payload), read)
+
+    def get(self, end: str, read: Callable[[bytes], Decoded]) -> Decoded:
+        """Ask for what stands at `end` in place of the address's own end, as `post` does."""
+        path = self._address.raw_path.removesuffix(self._end) + end
+        return self._try(self._address.with_path(path, encoded=True, keep_query=True), None, read)
+
+    def _try(self, address: URL, body: bytes | None, read: Callable[[bytes], Decoded]) -> Decoded:
+        """Send one request, again where that may help; None as the body asks with GET."""
         tried = 0
         while True:
             tried += 1
             pause = RETRY_WAIT_S * 2 ** (tried - 1)
             try:
-                status, named, data = asyncio.run(self._once(body))
+                status, named, data = asyncio.run(self._once(address, body))
                 if status == 200:
                     return read(data)
                 failure = ModelRefused(self.place, status, self._said(data), tried)
@@ -88,7 +107,7 @@ class JsonClient:
                     raise failure
                 pause = pause if named is None else named
             except TimeoutError:
-                hint = "raise the setting `compress_timeout_s`"
+                hint = "raise the setting `model_timeout_s`"
                 raise ModelUnreachable(self.place, f"no whole answer within {self._timeout_s:g} s", hint) from None
             except aiohttp.ClientConnectorCertificateError as error:
                 why = getattr(error.certificate_error, "verify_message", error.certificate_error)
@@ -110,12 +129,14 @@ class JsonClient:
     def _interrupted(self, reason: str, tried: int) -> ModelUnreachable:
         return ModelUnreachable(self.place, f"{reason}, {tried} times" if tried > 1 else reason)
 
-    async def _once(self, body: bytes) -> tuple[int, float | None, bytes]:
+    async def _once(self, address: URL, body: bytes | None) -> tuple[int, float | None, bytes]:
         """One try: the status, the seconds that the server asks to wait, and the body."""
         timeout = aiohttp.ClientTimeout(total=self._timeout_s)
+        connector = aiohttp.UnixConnector(self._socket) if self._socket else None
+        method = "GET" if body is None else "POST"
         async with (
-            aiohttp.ClientSession(timeout=timeout, trust_env=False) as session,
-            session.post(self._address, data=body, headers=self._headers, allow_redirects=False) as response,
+            aiohttp.ClientSession(timeout=timeout, trust_env=False, connector=connector) as session,
+            session.request(method, address, data=body, headers=self._headers, allow_redirects=False) as response,
         ):
             data = bytearray()
             async for block in response.content.iter_any():

@@ -1,0 +1,102 @@
+"""What clew does with a model, done with a real one: the GGUF file that ./check-models names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import psutil
+import pytest
+
+import clew
+from clew.enrich.models import GgufModel, KnownModels, ModelRequest, describe_model, measure_model, open_model
+from clew.errors import ModelRefused, ModelStopped, NoUsableAnswers
+from clew.settings import Settings
+from tests.enrich.compressing import SESSION, compress, log, turn
+
+pytestmark = pytest.mark.real_model
+
+
+@pytest.fixture
+def path() -> Path:
+    if not os.environ.get("CLEW_TEST_MODEL"):
+        pytest.skip("CLEW_TEST_MODEL names no file; ./check-models fetches one")
+    return Path(os.environ["CLEW_TEST_MODEL"])
+
+
+@pytest.fixture
+def model(path: Path, tmp_path: Path) -> Iterator[GgufModel]:
+    with closing(open_model(str(path), folder=tmp_path, timeout_s=300)) as opened:
+        assert isinstance(opened, GgufModel)
+        yield opened
+
+
+def test_it_is_measured_and_described(model: GgufModel, tmp_path: Path) -> None:
+    known = KnownModels(tmp_path)
+    estimated = describe_model(model, "gguf", known).memory_mb
+    measure_model(model, known)
+    told = describe_model(model, "gguf", known)
+
+    assert told.name.endswith(f"@{told.sha256[:12]}")
+    assert min(told.prefill_tokens_per_s or 0, told.generate_tokens_per_s or 0, told.context or 0) > 0
+    assert 0 < (told.memory_mb or 0) < 1.3 * (estimated or 0)
+    assert told.fits
+
+
+def test_the_first_token_comes_with_its_probabilities(model: GgufModel) -> None:
+    answer = model.complete(ModelRequest("Answer with one word.", "Which colour has a clear sky?", 1, choices=10))
+
+    assert len(answer.choices) == 10
+    assert answer.choices[0][1] == max(value for _, value in answer.choices) <= 0
+    assert answer.input_tokens > 5
+
+
+def test_the_same_request_has_the_same_answer(model: GgufModel) -> None:
+    request = ModelRequest("You are brief.", "Name three animals.", 12, choices=1)
+
+    assert model.complete(request) == model.complete(request)
+
+
+def test_a_request_longer_than_the_context_is_refused_by_name(model: GgufModel) -> None:
+    with pytest.raises(ModelRefused, match="exceeds the available context size"):
+        model.complete(ModelRequest("You are brief.", "word " * (model.context + 100), 1, choices=1))
+
+
+def test_a_child_that_is_killed_is_an_error_and_the_next_request_starts_another(model: GgufModel) -> None:
+    request = ModelRequest("You are brief.", "Say yes.", 1, choices=1)
+    model.complete(request)
+    [child] = psutil.Process().children()
+    child.kill()
+
+    with pytest.raises(ModelStopped, match="was ended by signal 9"):
+        model.complete(request)
+    assert model.complete(request).text
+    assert len(psutil.Process().children()) == 1
+
+
+def test_nobody_else_can_reach_it(model: GgufModel) -> None:
+    """It listens on a socket in a folder of this user's alone, and on no port."""
+    model.complete(ModelRequest("You are brief.", "Say yes.", 1, choices=1))
+    [child] = psutil.Process().children()
+
+    listening = [one for one in child.net_connections("all") if one.status == psutil.CONN_LISTEN]
+    folder = Path(next(word for word in child.cmdline() if word.endswith("model.sock"))).parent
+
+    assert listening == []
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_session_is_compressed_or_its_answers_are_refused_by_name(model: GgufModel, tmp_path: Path) -> None:
+    """A small model's lines are mostly of no use; what counts here is that each part was asked and judged."""
+    (tmp_path / "repo" / ".git").mkdir(parents=True)
+    session = tmp_path / f"{SESSION}.jsonl"
+    session.write_text("\n".join(turn(0, "Move ledger 0 to its shard.", "python move_rows.py", log(0, 12), "Ledger 0 is moved.")) + "\n")
+    with clew.open(settings=Settings(tmp_path / "home", jobs=1), is_in_memory=True) as engine:
+        try:
+            kept = compress(engine, tmp_path / "repo", session, model).lines
+        except NoUsableAnswers as error:
+            kept = len(error.reasons)
+
+    assert kept > 0
