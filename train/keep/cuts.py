@@ -21,6 +21,7 @@ from clew.evaluation.needs import find_needs
 from clew.packet.options import OriginalCache
 from clew.records import ObservationKind
 from clew.settings import Settings
+from clew.store.ports import LOCAL
 from clew.transcript.session_files import find_session_files, find_sessions
 
 SHARES = (0.4, 0.6, 0.8)  # of a session's calls: more cuts of one session say little that is new
@@ -62,9 +63,10 @@ def lines_at(case: EvaluationCase) -> Lines:
     """What compaction sees of a session at a cut."""
     engine = clew.open(settings=Settings(NOWHERE), is_in_memory=True)
     before = engine.load_compaction_input(find_session_files(case.path), case.lines, tokenizer="claude", path=case.path.parent)
-    records, standings = main_thread_records(before.store, before.workspace, before.source)
-    originals = OriginalCache(before.store, before.workspace)
-    return line_features(records, [originals.text_of(record.full_text) for record in records], standings, before.state)
+    with before.store.snapshot(LOCAL, before.workspace, before.as_of_ns) as snapshot:
+        records, statuses = main_thread_records(snapshot, before.source, before.seq_end)
+        originals = OriginalCache(snapshot)
+        return line_features(records, [originals.text_of(record.full_text) for record in records], statuses, before.state)
 
 
 def _cases(path: Path) -> Iterator[EvaluationCase]:

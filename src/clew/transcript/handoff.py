@@ -114,6 +114,7 @@ _AUTHORS = {
     **dict.fromkeys((_DONE, _FAILED, _CHANGED, _PLACE, _READ, _NAMES), Author.OUTSIDE),
 }
 _RUNNING = frozenset({_READ, _NAMES})  # sections whose entries stand behind each other, parted by commas
+_READ_FIRST = 15  # names of files that are bought as early as the files changed; guess
 _READ_MAX = 30  # names of files that are bought before dead ends; guess: more than were needed again in any dev session
 _LATE_RANK = _BOUGHT.index(_COMMANDS)  # the other files, and checks without a verdict, come late
 # Of the budget, what the lines of a section take before those of later sections; the rest is bought when all have had theirs. Guesses.
@@ -261,7 +262,9 @@ def _entries(state: TaskState) -> Iterator[_Entry]:
     # What was read before what was only found or named, the newest first; what lies outside the work last.
     ordered = sorted(seen, key=lambda file: (file.path.startswith(("/", "~")), file.last in ("search", "mention"), -file.seq))
     for at, file in enumerate(ordered):
-        yield _entry(_READ, at, at, file.path) if at < _READ_MAX else _Entry(_READ, at, (_LATE_RANK, at), file.path)
+        early = _BOUGHT.index(_CHANGED), len(state.files) + at
+        rank = early if at < _READ_FIRST else (_BOUGHT.index(_READ) if at < _READ_MAX else _LATE_RANK, at)
+        yield _Entry(_READ, at, rank, file.path)
     likely = sorted(range(len(state.dead_ends)), key=lambda at: (-state.dead_ends[at].weight, -at))
     for order, at in enumerate(likely):
         end = state.dead_ends[at]
