@@ -77,13 +77,18 @@ def describe(added: Sequence[Added]) -> dict[str, float]:
     }
 
 
+def group_sessions(rows: Sequence[Row], *, folds: int, large: str) -> dict[str, str]:
+    """Return session → group: its project; of the project `large`, which is most of the data, one of `folds` parts of its sessions."""
+    sessions = sorted({row.session for row in rows if row.project == large})
+    return {row.session: f"{large} {sessions.index(row.session) % folds}" if row.project == large else row.project for row in rows}
+
+
 def score_unseen(rows: Sequence[Row], fit: Callable[[Floats, Floats], AdditionModel], *, folds: int, large: str) -> dict[int, Floats]:
     """Return the probabilities of each row's candidates by a model that never saw them.
 
-    Each project is judged by a fit without it; the project `large`, which is most of the data, in folds of its sessions as well.
+    Each group of `group_sessions` is judged by a fit without it.
     """
-    sessions = sorted({row.session for row in rows if row.project == large})
-    group = {row.session: f"{large} {sessions.index(row.session) % folds}" if row.project == large else row.project for row in rows}
+    group = group_sessions(rows, folds=folds, large=large)
     found: dict[int, Floats] = {}
     for name in sorted(set(group.values())):
         kept = [row for row in rows if group[row.session] != name]

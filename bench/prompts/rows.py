@@ -18,7 +18,7 @@ from clew.ranking.deadline import Deadline
 from clew.ranking.question import Question
 from clew.settings import find_workspace
 from clew.store.ports import LOCAL, Snapshot
-from clew.usecases.augment import FileTest
+from clew.usecases.inputs import FileTest
 
 
 @dataclass(frozen=True, slots=True)

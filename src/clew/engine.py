@@ -129,21 +129,25 @@ class Engine:
     # -- retrieve -------------------------------------------------------------------------------
 
     def retrieve(
-        self, path: Path, question: str, *, budget_tokens: int, tokenizer: str, deadline_ms: float | None = None, with_sessions: bool = True
-    ) -> Packet:
+        self, path: Path, question: str, *, budget_tokens: int, tokenizer: str, deadline_ms: float | None = None,
+        with_sessions: bool = True, task: TaskState | None = None,
+    ) -> Packet:  # fmt: skip
         """Return the code and memory that answer a question about the repository at `path`, at most `budget_tokens` long.
 
         deadline_ms    milliseconds after which remaining stages are skipped; None for no limit.
         with_sessions  False for the code alone.
+        task           what the agent that asks is working on (`read_task`): it leads where the question says little.
         """
         return usecases.retrieve.retrieve(
             self.store, self.settings, path, question,
-            budget_tokens=budget_tokens, tokenizer=tokenizer, deadline_ms=deadline_ms, with_sessions=with_sessions,
+            budget_tokens=budget_tokens, tokenizer=tokenizer, deadline_ms=deadline_ms, with_sessions=with_sessions, task=task,
         )  # fmt: skip
 
-    def rank_files(self, path: Path, question: str, *, limit: int, deadline_ms: float | None = None) -> FileList:
-        """Return the files that are relevant to a question about the repository at `path`, at most `limit`, best first."""
-        return usecases.retrieve.retrieve_files(self.store, self.settings, path, question, limit=limit, deadline_ms=deadline_ms)
+    def rank_files(
+        self, path: Path, question: str, *, limit: int, deadline_ms: float | None = None, task: TaskState | None = None
+    ) -> FileList:
+        """Return the files that are relevant to a question about the repository at `path`, at most `limit`, best first; `task` as above."""
+        return usecases.retrieve.retrieve_files(self.store, self.settings, path, question, limit=limit, deadline_ms=deadline_ms, task=task)
 
     def recall(
         self, path: Path, question: str, *, only: Iterable[str] | None = None, exclude: Iterable[str] = (), running: str = "",
@@ -186,9 +190,14 @@ class Engine:
         """Return an overview of a repository, or of the folder or file in it that `path` names: its most used files and symbols."""
         return usecases.retrieve.retrieve_map(self.store, self.settings, path, budget_tokens=budget_tokens, tokenizer=tokenizer)
 
-    def find_impact(self, path: Path, names: Sequence[str], *, limit: int) -> tuple[list[str], list[ImpactedFile]]:
-        """Return what was meant by `names`, and the files that will most probably change with it."""
-        return usecases.impact.impact(self.store, path, names, limit=limit)
+    def find_impact(
+        self, path: Path, names: Sequence[str], *, limit: int, task: TaskState | None = None
+    ) -> tuple[list[str], list[ImpactedFile]]:
+        """Return what was meant by `names`, and the files that will most probably change with it.
+
+        task  what the agent that asks is working on: without names, what it has changed and not committed is meant.
+        """
+        return usecases.impact.impact(self.store, path, names, limit=limit, task=task)
 
     def find_unread_targets(self, path: Path, names: Sequence[str]) -> tuple[Remark, ...]:
         """Return a remark for each of the names that `find_impact` returned whose text was not read."""
@@ -221,6 +230,10 @@ class Engine:
         seconds_max  time to read what is not ingested yet: `unread_bytes` says what was left.
         """
         return usecases.state.describe_state(usecases.state.read_state(self.store, session, at=at, path=path, seconds_max=seconds_max))
+
+    def read_task(self, path: Path, session: str) -> TaskState:
+        """Return what the agent of a session (a transcript, or the id of an ingested one) is working on at its end."""
+        return usecases.progress.read_progress(self.store, session, path=path).progress.tracker.state()
 
     def hand_off(self, session: str, *, budget_tokens: int, tokenizer: str, path: Path, seconds_max: float = inf) -> Spans:
         """Return the state of a session's work (goals, rules, files, errors, plan) as text; () where the user asked for nothing.

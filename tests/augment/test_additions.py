@@ -19,7 +19,7 @@ from clew.records import AgentMessage, FileState, FileStatus, TaskState, Working
 from clew.settings import Settings, find_workspace
 from clew.store.ports import LOCAL
 from clew.task.paths import PathIndex
-from clew.usecases.augment import FileTest
+from clew.usecases.inputs import FileTest
 from tests.transcript.conftest import ClaudeScript
 
 FILES = {

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from clew.augment.evidence import FileCandidate, collect_candidates
-from clew.augment.model import load_model
+from clew.augment.model import AdditionModel, load_model
 from clew.packet.options import OriginalCache, attribute_text
 from clew.packet.retrieve import count_tokens
 from clew.ranking.deadline import Deadline
@@ -41,6 +41,8 @@ from clew.text.embed import Embedder
 from clew.text.tokens import TokenCounter
 
 FILES_MAX = 10  # a long plan names as many; 6 and 20 gave the same precision (bench/LOG.md)
+# Files that a session's state brings forward for a question, and the least probability. Five files gave the same, .3 less (bench/LOG.md).
+EXPECTED_MAX, EXPECTED_MIN = 3, 0.1
 TURNS_MAX = 2  # guess
 REASONS_MAX = 2  # in a line
 TURN_CHARS_MAX = 280  # of one turn: its beginning; the whole is a handle away. Guess
@@ -53,6 +55,29 @@ def is_searchable(prompt: str) -> bool:
     """Return whether a prompt has content to search for: it is no command and no message of the client."""
     text = prompt.strip()
     return bool(text) and not text.startswith(("/", "<", "!"))
+
+
+def rank_candidates(
+    snapshot: Snapshot, question: Question, task: TaskState, *, is_file: Callable[[str], bool], deadline: Deadline,
+    embedder: Embedder | None, model: AdditionModel | None = None,
+) -> list[tuple[float, FileCandidate]]:  # fmt: skip
+    """Return (probability that the agent reaches for it, file) for every candidate of a prompt, likeliest first; ties by path.
+
+    model  None for that of the release.
+    """
+    found = collect_candidates(snapshot, question, task, is_file=is_file, deadline=deadline, embedder=embedder)
+    chances = (model or load_model()).estimate([one.row() for one in found])
+    return sorted(zip(chances, found, strict=True), key=lambda pair: (-pair[0], pair[1].path))
+
+
+def expect_files(
+    snapshot: Snapshot, question: Question, *, is_file: Callable[[str], bool], deadline: Deadline, embedder: Embedder | None,
+    model: AdditionModel | None = None,
+) -> dict[str, float]:  # fmt: skip
+    """Return the files, by path with their probabilities, that the agent that asks will go on with, as its task state says."""
+    alone = replace(question, task=TaskState())  # the model was fitted to what a prompt finds by itself
+    likely = rank_candidates(snapshot, alone, question.task, is_file=is_file, deadline=deadline, embedder=embedder, model=model)
+    return {one.path: chance for chance, one in likely[:EXPECTED_MAX] if chance >= EXPECTED_MIN}
 
 
 def choose_additions(
@@ -69,10 +94,8 @@ def choose_additions(
     """
     if not budget_tokens or not is_searchable(question.text):
         return Packet(question.text, (), (), 0, budget_tokens, counter.name, 0.0, 0.0)
-    found = collect_candidates(snapshot, question, task, is_file=is_file, deadline=deadline, embedder=embedder)
-    model = load_model()
-    likely = sorted(zip(model.estimate([one.row() for one in found]), found, strict=True), key=lambda pair: (-pair[0], pair[1].path))
-    files = [pair for pair in likely if pair[0] >= model.threshold][:FILES_MAX]
+    likely = rank_candidates(snapshot, question, task, is_file=is_file, deadline=deadline, embedder=embedder)
+    files = [pair for pair in likely if pair[0] >= load_model().threshold][:FILES_MAX]
     turns: Sequence[Turn] = ()
     if len(question.word_set) >= WORDS_MIN and not is_assent(question.text):
         turns = recall(

@@ -62,6 +62,15 @@ def repo_option(function: F) -> F:
     )(function)
 
 
+def session_option(function: F) -> F:
+    """Decorate a command function with the option `--session SESSION`, passed as `session`."""
+    return click.option(
+        "--session",
+        metavar="SESSION",
+        help="A transcript, or the id of an ingested session, whose state counts beside the question. Default: none.",
+    )(function)
+
+
 def json_option(function: F) -> F:
     """Decorate a command function with the flag `--json`, passed as `is_json`."""
     return click.option("--json", "is_json", is_flag=True, help="Answer in JSON.")(function)

@@ -61,6 +61,7 @@ def retrieve(
     weights: Weights | None = None,
     with_sessions: bool = True,
     unlisted_reason: UnlistedReason | None = None,
+    expected: Mapping[str, float] | None = None,
 ) -> Packet:
     """Return the packet for a question within `budget_tokens`.
 
@@ -69,6 +70,7 @@ def retrieve(
     embedder  a local model; without one (None) the packet names the vector channel as skipped.
     with_sessions  False for the code alone.
     unlisted_reason  says why a path on disk is not indexed; None where there is no disk.
+    expected  path → the probability that the agent that asks goes on with this file.
     Returns   an empty packet when no record was found.
     """
     deadline = deadline or Deadline()
@@ -77,6 +79,7 @@ def retrieve(
     ranked = rank(
         snapshot, question,
         candidates_max=candidates_max, deadline=deadline, embedder=embedder, weights=weights, with_sessions=with_sessions,
+        expected=expected,
     )  # fmt: skip
     ordered = add_file_documents(snapshot, ranked)
     ids = documents.ids_of([doc for doc, _ in ordered])

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 # What a stage takes at the 99th percentile of 77 issue texts over sympy's 47,900 records, milliseconds on two busy cores;
-# the last five but `folds` are guesses. A stage that has less than this left is skipped. Assembly cannot be skipped, so its
+# `state` and the last five but `folds` are guesses. A stage that has less than this left is skipped. Assembly cannot be skipped, so its
 # share is kept free.
 STAGE_MS: dict[str, float] = {
     "paths": 2.0,
@@ -20,6 +20,7 @@ STAGE_MS: dict[str, float] = {
     "files": 4.0,
     "history": 4.0,
     "diffuse": 15.0,
+    "state": 20.0,
     "importance": 2.0,
     "twins": 2.0,
     "folds": 25.0,

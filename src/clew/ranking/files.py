@@ -5,7 +5,7 @@ Uses the ranking of packets (`clew.ranking.rank.rank`) and adds up its records b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from clew.ranking.deadline import Deadline
@@ -63,14 +63,17 @@ def rank_files(
     embedder: Embedder | None = None,
     weights: Weights | None = None,
     unlisted_reason: UnlistedReason | None = None,
+    expected: Mapping[str, float] | None = None,
 ) -> FileList:
     """Return at most `limit` files for a question, the most relevant first; ties break by path.
 
-    deadline, embedder, weights, unlisted_reason  as for `retrieve`.
+    deadline, embedder, weights, unlisted_reason, expected  as for `retrieve`.
     """
     deadline = deadline or Deadline()
     candidates_max = min(max(limit * CANDIDATES_PER_FILE, CANDIDATES_MIN), CANDIDATES_MAX)
-    ranked = rank(snapshot, question, candidates_max=candidates_max, deadline=deadline, embedder=embedder, weights=weights)
+    ranked = rank(
+        snapshot, question, candidates_max=candidates_max, deadline=deadline, embedder=embedder, weights=weights, expected=expected
+    )
     found = group_by_file(snapshot, ranked)[:limit]
     # Reasons are the heaviest record's; the name is that of the heaviest symbol, which is mostly the same record.
     heads = [docs[0] for _, _, docs in found]

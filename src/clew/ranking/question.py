@@ -1,13 +1,14 @@
 """Question: the words, search terms, and quoted paths, names and stack frames of a question, parsed once.
 
-Made from a text or a task state; ranking, recall and explanations read them from here.
+Made from a text, with what the agent that asks is working on; ranking, recall and explanations read them from here.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import log
 from typing import TypeAlias
@@ -54,18 +55,22 @@ TEST_WORDS = frozenset(("test", "tests", "testing", "tested", "unittest", "fixtu
 
 @dataclass(frozen=True)
 class Question:
-    """A question with the task state around it. `clues` are the paths, names and stack frames that its text mentions."""
+    """A question, and what the agent that asks it is working on.
+
+    state  made from the question alone; `clues` are the paths, names and stack frames that its text mentions.
+    task   the agent's task state; an empty one where there is no session. Its names and files are searched for beside a short question:
+           the text of an issue says by itself what it is about.
+    """
 
     state: TaskState
     clues: Clues
+    task: TaskState = field(default_factory=TaskState)
 
     @staticmethod
-    def of(asked: str | TaskState) -> Question:
-        """Parse a text, or the question of a task state."""
-        if isinstance(asked, TaskState):
-            return Question(asked, find_clues(asked.question))
+    def of(asked: str, task: TaskState | None = None) -> Question:
+        """Parse a text, asked by an agent that works on `task`."""
         found = find_clues(asked)
-        return Question(build_question_state(asked, found), found)
+        return Question(build_question_state(asked, found), found, task or TaskState())
 
     @property
     def text(self) -> str:
@@ -94,9 +99,9 @@ class Question:
 
     @cached_property
     def terms(self) -> Terms:
-        """Return weighted search terms of the question and its task state as (term, weight), heaviest first.
+        """Return weighted search terms of the question as (term, weight), heaviest first.
 
-        A term weighs 1 + ln(occurrences), more in the first line, less when only the task state contains it.
+        A term weighs 1 + ln(occurrences), more in the first line.
         """
         weights: Counter[str] = Counter()
         for word, times in Counter(self.rest_words).items():
@@ -106,10 +111,19 @@ class Question:
         for word in self.title_words:
             for term in () if word.lower() in STOP_WORDS else split_word(word):
                 terms[term] = terms.get(term, 0.5) + (TITLE_WEIGHT - 0.5 if term not in weights else TITLE_WEIGHT - 1.0)
-        for name in self.state.recent_identifiers:
-            for term in (t for word in extract_words(name) for t in split_word(word)):
-                terms.setdefault(term, STATE_WEIGHT)
+        for term in _terms_of_names(self.state.recent_identifiers):
+            terms.setdefault(term, STATE_WEIGHT)
         return tuple(sorted(terms.items(), key=lambda pair: (-pair[1], pair[0])))
+
+    @cached_property
+    def task_terms(self) -> Terms:
+        """Return weighted search terms of what the agent is working on, without those of the question, in order of the alphabet."""
+        own = {term for term, _ in self.terms}
+        return tuple((term, STATE_WEIGHT) for term in sorted({*_terms_of_names(self._task_names)} - own))
+
+    @property
+    def _task_names(self) -> tuple[str, ...]:
+        return self.task.recent_identifiers if self.is_short else ()
 
     @cached_property
     def word_of_term(self) -> dict[str, str]:
@@ -161,8 +175,8 @@ class Question:
         rest = self._parts[1]
         quoted = _TICKS.findall(rest) if "`" in rest else []
         own = (*self.clues.dotted, *self.clues.identifiers, *self.clues.quoted)
-        recent = self.state.recent_identifiers
-        touched = [(each.path, each.last, STATE_WEIGHT) for each in self.state.working_set[-TOUCHED_MAX:] if each.last != "mention"]
+        recent, files = self.state.recent_identifiers, self.task.working_set[-TOUCHED_MAX:] if self.is_short else ()
+        touched = [(each.path, each.last, STATE_WEIGHT) for each in files if each.last != "mention"]
         return Query(
             self.terms,
             _plain(self.title_words),
@@ -170,11 +184,13 @@ class Question:
             (*((name, 1.0, MatchKind.NAMED) for name in own), *((name, STATE_WEIGHT, MatchKind.RECENTLY_NAMED) for name in recent)),
             tuple((frame.path, frame.line, frame.function) for frame in self.clues.frames),
             self.clues.paths,
-            tuple(touched),  # what the question itself mentions is among its paths
+            tuple(touched),
             tuple(dict.fromkeys(word for word in self.title_words if len(word) > 2 and word.lower() not in STOP_WORDS))[:SPELLED_MAX],
             vector,
             self.text,
             self.lone_names,
+            self.task_terms,
+            tuple((name, STATE_WEIGHT, MatchKind.RECENTLY_NAMED) for name in self._task_names),
         )
 
     def vector(self, embedder: Embedder) -> NDArray[np.float32]:
@@ -192,6 +208,10 @@ class Question:
     def _parts(self) -> tuple[str, str]:
         title, _, rest = self.text.strip().partition("\n")
         return title, rest
+
+
+def _terms_of_names(names: Iterable[str]) -> Iterator[str]:
+    return (term for name in names for word in extract_words(name) for term in split_word(word))
 
 
 def _plain(words: list[str]) -> Terms:

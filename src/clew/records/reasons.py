@@ -75,8 +75,10 @@ class MatchKind(StrEnum):
     LINE = "line"  # the question quotes this line of it
     TOUCHED = "touched"  # the session just read or edited its file
     IN_SESSION = "in session"  # (how): the session touched its file, at any time
+    EXPECTED = "expected"  # (percent): so likely the session goes on with its file
     COMMIT = "commit"  # a commit that speaks of the question changed its file
     WORDS = "words"  # it holds these words of the question
+    TASK_WORDS = "task words"  # it holds these words of what the session is working on
     USES = "uses"  # (how, name): it uses what is shown because of the question
     USED_BY = "used by"  # (how, name): such a record uses it
     CONTAINS = "contains"  # it contains such a record

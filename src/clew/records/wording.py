@@ -16,6 +16,7 @@ _FORMS: dict[MatchKind, str] = {
     MatchKind.LINE: "line {} is quoted",
     MatchKind.TOUCHED: "its file was just touched ({})",
     MatchKind.IN_SESSION: "in this session: {}",
+    MatchKind.EXPECTED: "the session goes on here with {} % probability",
     MatchKind.COMMIT: "a commit that changed its file speaks of it",
     MatchKind.FILE: "its file matches",
     MatchKind.TWIN: "plays the part of {}",
@@ -112,6 +113,8 @@ def describe_reason(reason: MatchReason) -> str:
     match reason.kind:
         case MatchKind.WORDS:
             return "words: " + ", ".join(map(str, values))
+        case MatchKind.TASK_WORDS:
+            return "words of the work: " + ", ".join(map(str, values))
         case MatchKind.ENDED:
             by = f" by ⟨{make_handle(str(values[0]))}⟩" if values else ""
             return f"no longer true: {describe_end(reason.end) or 'superseded'}{by}"

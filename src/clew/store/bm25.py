@@ -20,7 +20,7 @@ class WordScores:
     by_path: Floats
     used: tuple[tuple[str, float, tuple[NDArray[np.int64], ...]], ...]
 
-    def matching(self, docs: Sequence[int], limit: int = 4) -> list[list[str]]:
+    def matching(self, docs: Sequence[int], limit: int) -> list[list[str]]:
         """Return for each of `docs` the terms that it holds, rarest first, at most `limit`."""
         wanted = np.array(docs, np.int64)
         order = np.argsort(wanted, kind="stable")

@@ -8,7 +8,7 @@ own best. The caller weights the channels.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -48,8 +48,9 @@ RESCORED = 400  # documents whose cosine is computed; guess, a few times what a 
 class Query:
     """What a search looks for.
 
-    words    weighted terms of the question and of the work around it; `title` of its first line, `code` of what it quotes.
-    names    (name, weight that a document of this name gets, reason): names that the question or recent work spells out.
+    words    weighted terms of the question; `title` of its first line, `code` of what it quotes.
+    names    (name, weight that a document of this name gets, reason): names that the question spells out.
+    task     weighted terms of the work around the question, and `task_names` the names: these are looked for in code alone.
     frames   (path, line, function) in stack traces; `paths` (path, line or 0) that are quoted.
     text     of the question, in which paths of the repository are looked for.
     alone    names that the question is about: it is said of them if they are nowhere.
@@ -69,6 +70,8 @@ class Query:
     vector: Floats | None = None
     text: str = ""
     alone: tuple[str, ...] = ()
+    task: Terms = ()
+    task_names: tuple[tuple[str, float, MatchKind], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +106,9 @@ class SearchResult:
         """Whether a record bears a name that the question spells out."""
         return any(reason.kind is MatchKind.NAMED for reasons in self.reasons.values() for reason in reasons)
 
-    def matching_terms(self, docs: list[int]) -> list[list[str]]:
-        """Return for each of `docs` the terms of the question that it holds, rarest first, a few at most."""
-        code, sessions = self.code.words.matching(docs), self.sessions.words.matching(docs)
+    def matching_terms(self, docs: list[int], limit: int) -> list[list[str]]:
+        """Return for each of `docs` the terms that it holds, of the question and of the work around it, rarest first, at most `limit`."""
+        code, sessions = self.code.words.matching(docs, limit), self.sessions.words.matching(docs, limit)
         return [mine + theirs for mine, theirs in zip(code, sessions, strict=True)]
 
 
@@ -140,7 +143,8 @@ def search(documents: Documents, names: Names, query: Query, allows: Callable[[s
     if can_place and query.text:
         places = find_places(documents, names, query.text, query.frames)
     if allows("names"):
-        _by_names(names, query, named)
+        _by_names(names, query.names, named)
+    asked = named.values.copy()
     if is_code.count:
         code_words, title, quoted = _words(documents, query, CODE)
         word = _scaled(code_words.by_document)
@@ -151,6 +155,8 @@ def search(documents: Documents, names: Names, query: Query, allows: Callable[[s
             channels["title_file"] = _scaled(title.by_path)[documents.path_codes]
             channels["top5_sum"] = _scaled(_top_sums(documents, word))[documents.path_codes]
             channels |= {name: values[documents.path_codes] for name, values in _by_path_words(documents, query).items()}
+        if query.task_names and allows("names"):
+            _by_names(names, query.task_names, named)
         channels["name"] = named.values
         channels["spelled"] = _by_spelling(documents, names, query)
         if can_place:
@@ -177,9 +183,9 @@ def search(documents: Documents, names: Names, query: Query, allows: Callable[[s
     if is_session.count:
         [session_words] = _scored(documents, [query.words], SESSIONS)
         near = _near(documents, query, SESSIONS)
-        spoken = is_session.mask & ((session_words.by_document > 0) | (named.values > 0) | (near > 0))
+        spoken = is_session.mask & ((session_words.by_document > 0) | (asked > 0) | (near > 0))
         docs = np.flatnonzero(spoken).astype(np.int32)
-        raw = {"word": session_words.by_document[docs], "name": named.values[docs]}
+        raw = {"word": session_words.by_document[docs], "name": asked[docs]}
         sessions = ChannelScores(docs, raw if query.vector is None else raw | {"vector": near[docs]}, session_words)
     else:
         sessions = _no_hits()
@@ -228,7 +234,7 @@ def _no_hits() -> ChannelScores:
 
 def _words(documents: Documents, query: Query, prefix: str) -> tuple[WordScores, WordScores, WordScores]:
     """The scores of the whole question, of its first line with files, and of what it quotes."""
-    whole, title, code = _scored(documents, [query.words, query.title, query.code], prefix)
+    whole, title, code = _scored(documents, [query.words + query.task, query.title, query.code], prefix)
     return whole, title, code
 
 
@@ -267,9 +273,9 @@ def _near(documents: Documents, query: Query, prefix: str) -> Floats:
     return _scaled(np.maximum(compute_similarity(documents, query.vector, prefix=prefix), np.float32(0)))
 
 
-def _by_names(names: Names, query: Query, channel: _Channel) -> None:
-    seen: set[str] = set()
-    for name, weight, why in query.names:
+def _by_names(names: Names, wanted: Sequence[tuple[str, float, MatchKind]], channel: _Channel) -> None:
+    seen = {reason.values[0] for _, reason in channel.reasons}
+    for name, weight, why in wanted:
         docs, bearer = names.bearers(name)
         if len(docs) and bearer not in seen:
             seen.add(bearer)

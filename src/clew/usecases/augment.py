@@ -22,7 +22,7 @@ from clew.text.tokens import make_counter
 from clew.transcript.parse import TranscriptReader, open_transcript
 from clew.transcript.session_files import SessionFiles, build_origin
 from clew.usecases import ingest
-from clew.usecases.inputs import check_budget, load_configured_embedder
+from clew.usecases.inputs import FileTest, check_budget, load_configured_embedder
 from clew.usecases.places import find_code, find_memory
 from clew.usecases.progress import find_line, read_progress
 
@@ -46,20 +46,6 @@ def augment_prompt(
             budget_tokens=check_budget(budget_tokens), asked_ns=time.time_ns(), is_file=FileTest(root), deadline=Deadline(deadline_ms),
             embedder=load_configured_embedder(settings),
         )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class FileTest:
-    """Tells whether a repository holds a regular file at a path inside it. Nothing is opened."""
-
-    root: Path
-
-    def __call__(self, path: str) -> bool:
-        """Return whether `path`, relative to the root, is a file below it."""
-        try:
-            return bool(path) and ".." not in path.split("/") and (self.root / path).is_file()
-        except (OSError, ValueError):  # a name too long, or with a zero byte
-            return False
 
 
 @dataclass(frozen=True, slots=True)

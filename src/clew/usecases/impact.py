@@ -6,24 +6,36 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from clew.errors import UnknownPath
+from clew.errors import UnknownPath, UsageError
 from clew.impact.couplings import find_target
 from clew.impact.impact import ImpactedFile, rank_impacted_files
-from clew.records import MatchKind, MatchReason, Remark
+from clew.records import FileStatus, MatchKind, MatchReason, Remark, TaskState
 from clew.store.ports import LOCAL, Reader, Snapshot
 from clew.usecases.explain import find_symbol_changes
 from clew.usecases.inputs import find_record, list_unread, resolve_path
 from clew.usecases.places import find_code
 
+_CHANGES = frozenset((FileStatus.EDITED, FileStatus.WRITTEN, FileStatus.MOVED))
 
-def impact(store: Reader, path: Path, names: Sequence[str], *, limit: int) -> tuple[list[str], list[ImpactedFile]]:
+
+def impact(
+    store: Reader, path: Path, names: Sequence[str], *, limit: int, task: TaskState | None = None
+) -> tuple[list[str], list[ImpactedFile]]:
     """Return `names` resolved to `path` or `path::symbol`, and at most `limit` files that will probably change with them, best first.
 
-    names  paths relative to the current folder or the repository's root, `path::symbol`, or handles.
-    Raises UnknownPath for a path that is not indexed, UnknownHandle for anything else unknown.
+    names  paths relative to the current folder or the repository's root, `path::symbol`, or handles; none for what the session of
+           `task` has changed and not committed.
+    task   what the agent that asks is working on: of files that it has changed already the reasons say so. The order stays.
+    Raises UnknownPath for a path that is not indexed, UnknownHandle for anything else unknown, UsageError where nothing is meant.
     """
     key, root = find_code(store, path)
+    changed = [file for file in task.files if file.state in _CHANGES and not file.is_stashed] if task else []
     with store.snapshot(LOCAL, key) as snapshot:
+        if not names:
+            known = snapshot.documents.path_numbers
+            names = [file.path for file in changed if file.is_committed is not True and file.path in known]
+        if not names:
+            raise UsageError("no file is meant\nhint: name a file, or the session that changed some without a commit")
         meant = [_resolve_name(snapshot, root, name) for name in names]
         given = [find_target(snapshot, file, symbol) for file, symbol in meant]
         for name, each in zip(names, given, strict=True):
@@ -32,6 +44,10 @@ def impact(store: Reader, path: Path, names: Sequence[str], *, limit: int) -> tu
         found = rank_impacted_files(snapshot, [each for each in given if each is not None], limit=limit)
         for file in dict.fromkeys(file for file, _ in meant):
             _mark_users_of_changed_signatures(snapshot, file, found)
+    done = {file.path for file in changed}
+    for one in found:
+        if one.path in done:
+            one.reasons = (MatchReason(MatchKind.IN_SESSION, ("changed already",)), *one.reasons)
     return [f"{file}::{symbol}" if symbol else file for file, symbol in meant], found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from clew.codebase.unlisted import find_unlisted_reason
@@ -16,6 +17,20 @@ from clew.text.embed import Embedder, load_embedder
 
 ProgressCallback = Callable[[str, int, int], None]
 """A function that is called during long work with (name of the step, number done, total number)."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileTest:
+    """Tells whether a repository holds a regular file at a path inside it. Nothing is opened."""
+
+    root: Path
+
+    def __call__(self, path: str) -> bool:
+        """Return whether `path`, relative to the root, is a file below it."""
+        try:
+            return bool(path) and ".." not in path.split("/") and (self.root / path).is_file()
+        except (OSError, ValueError):  # a name too long, or with a zero byte
+            return False
 
 
 def check_budget(tokens: int) -> int:

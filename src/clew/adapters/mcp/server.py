@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from clew.adapters.hooks import HookHandlers
 from clew.adapters.mcp.tools import SERVER_INSTRUCTIONS, TOOL_DEFINITIONS, TOOL_HANDLERS, ToolRequest, format_error
 from clew.codebase import TREE_SOURCE
 from clew.errors import ClewError, UsageError
+from clew.records import TaskState
 from clew.sessions.context import DaemonContext
 from clew.sessions.fencing import render_for_model
 from clew.usecases.inputs import get_source_state
@@ -90,5 +92,7 @@ class McpApp:
             self.context.schedule_index(root)
         # The protocol names no session. The one that its client is in reads the answer; failing that, whoever works in this repository.
         session, settings = self.hooks.sessions.find_session_id(client_pid), self.context.settings
-        spans = TOOL_HANDLERS[name](ToolRequest(engine, here, settings.tokenizer, session), arguments)
+        live = self.hooks.sessions.find(session)
+        read_task = partial(self.hooks.policy.read_task, live) if live else TaskState
+        spans = TOOL_HANDLERS[name](ToolRequest(engine, here, settings.tokenizer, session, read_task), arguments)
         return render_for_model(spans, home=settings.data_dir, session=session or key)

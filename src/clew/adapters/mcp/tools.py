@@ -17,7 +17,7 @@ from clew.engine import Engine
 from clew.errors import ClewError, UnknownHandle, UsageError
 from clew.packet.options import OriginalCache, attribute_text
 from clew.recall.heading import make_turn_heading
-from clew.records import Author, Span, Spans, clew_span, infer_author, make_handle, merge_spans, outside_span
+from clew.records import Author, Span, Spans, TaskState, clew_span, infer_author, make_handle, merge_spans, outside_span
 from clew.records.wording import describe_end, describe_reason, remark_spans
 from clew.settings import find_workspace
 from clew.store.ports import LOCAL
@@ -39,12 +39,16 @@ TOOL_DEFINITIONS: list[dict[str, Any]] = json.loads(Path(__file__).with_name("to
 
 @dataclass(frozen=True, slots=True)
 class ToolRequest:
-    """Where a tool was called: the repository's folder, and the id of the session that called it, "" where that is not known."""
+    """Where a tool was called: the repository's folder, and the id of the session that called it, "" where that is not known.
+
+    read_task  returns what that session's agent is working on; an empty state where the session is not known.
+    """
 
     engine: Engine
     folder: Path
     tokenizer: str
     session: str = ""
+    read_task: Callable[[], TaskState] = TaskState
 
 
 def answer_recall(asked: ToolRequest, arguments: Mapping[str, Any]) -> Spans:
@@ -59,7 +63,9 @@ def answer_recall(asked: ToolRequest, arguments: Mapping[str, Any]) -> Spans:
     if where in ("all", "history"):
         parts += _recall_turns(asked, question, turns_max=12 if where == "history" else 6)
     if where in ("all", "code"):
-        packet = asked.engine.retrieve(asked.folder, question, budget_tokens=budget, tokenizer=asked.tokenizer, with_sessions=False)
+        packet = asked.engine.retrieve(
+            asked.folder, question, budget_tokens=budget, tokenizer=asked.tokenizer, with_sessions=False, task=asked.read_task()
+        )
         parts += [clew_span("\n")] if parts else []
         if packet.entries:
             parts += [clew_span(f"# From the repository, {packet.tokens:,} tokens\n"), *packet.spans]
@@ -126,11 +132,15 @@ def _range(wanted: str, count: int) -> tuple[int, int]:
 
 
 def answer_impact(asked: ToolRequest, arguments: Mapping[str, Any]) -> Spans:
-    """Answer the `impact` tool: files that will probably change with the named ones, most likely first. Raises UsageError without names."""
-    wanted = _names(arguments.get("names"))
-    if not wanted:
+    """Answer the `impact` tool: files that will probably change with the named ones, or with what the session changed, likeliest first.
+
+    Raises UsageError without names where the session has changed nothing, or is not known.
+    """
+    wanted, task = _names(arguments.get("names")), asked.read_task()
+    if not (wanted or task.files):
         raise UsageError("no name was given\nhint: names: paths such as src/a.py, or src/a.py::Class.method, or handles")
-    meant, found = asked.engine.find_impact(asked.folder, wanted, limit=int(arguments.get("limit") or IMPACT_FILES_DEFAULT))
+    limit = int(arguments.get("limit") or IMPACT_FILES_DEFAULT)
+    meant, found = asked.engine.find_impact(asked.folder, wanted, limit=limit, task=task)
     remarks = asked.engine.find_unread_targets(asked.folder, meant)
     unread = [span for remark in remarks for span in (*remark_spans(remark), clew_span("\n"))]
     if not found:

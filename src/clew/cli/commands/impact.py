@@ -10,8 +10,9 @@ import click
 
 from clew.cli import output
 from clew.cli.open import check_folder, index_if_new, open_engine
-from clew.cli.options import format_examples, json_option, quiet_option, repo_option
+from clew.cli.options import format_examples, json_option, quiet_option, repo_option, session_option
 from clew.cli.packets import remark_to_json, render_for_stdout
+from clew.errors import UsageError
 from clew.records import outside_span
 from clew.records.wording import describe_reason, describe_remark
 from clew.settings import find_workspace
@@ -24,28 +25,34 @@ _LIMIT = 20
 _EXAMPLE = """
 clew impact src/clew/store/ports.py
 clew impact src/clew/engine.py::Engine.index --limit 5 --json
+clew impact --session 5f0c1d2e
 """
 
 
 @click.command(short_help="What else will have to change with these files.", epilog=format_examples(_EXAMPLE))
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@session_option
 @click.option(
     "--limit", type=click.IntRange(1, 1000), default=_LIMIT, show_default=True, metavar="N", help="Files that are listed at most."
 )
 @repo_option
 @json_option
 @quiet_option
-def command(paths: tuple[str, ...], *, limit: int, repo: Path, is_json: bool, is_quiet: bool) -> None:
+def command(paths: tuple[str, ...], *, session: str | None, limit: int, repo: Path, is_json: bool, is_quiet: bool) -> None:
     """List the files that will most probably have to change when PATH does, with the reasons.
 
     PATH is a file, `path::symbol`, or a handle; several count together. What is known comes from commits, imports, calls,
-    shared names and literals, tests and sessions. A repository that was never indexed is indexed first.
+    shared names and literals, tests and sessions. Without PATH, what SESSION changed and did not commit is meant. A repository
+    that was never indexed is indexed first.
     """
+    if not paths and session is None:
+        raise UsageError("no file is named\nhint: PATH, or --session for what a session has changed")
     check_folder(repo)
     key, root = find_workspace(repo)
     with open_engine() as engine:
         index_if_new(engine, repo, is_quiet=is_quiet)
-        given, found = engine.find_impact(repo, paths, limit=limit)
+        task = engine.read_task(repo, session) if session else None
+        given, found = engine.find_impact(repo, paths, limit=limit, task=task)
         home, remarks = engine.settings.data_dir, engine.find_unread_targets(repo, given)
     if is_json:
         output.write_json({**_to_json(given, found, root=root), "remarks": [remark_to_json(remark) for remark in remarks]})

@@ -10,7 +10,16 @@ import click
 from clew.cli import output
 from clew.cli.files import show_files
 from clew.cli.open import check_folder, index_if_new, open_engine
-from clew.cli.options import DisplayOptions, Milliseconds, budget_option, display_options, format_examples, repo_option, tokenizer_option
+from clew.cli.options import (
+    DisplayOptions,
+    Milliseconds,
+    budget_option,
+    display_options,
+    format_examples,
+    repo_option,
+    session_option,
+    tokenizer_option,
+)
 from clew.cli.packets import show_packet
 from clew.errors import UsageError
 from clew.settings import find_workspace
@@ -24,6 +33,7 @@ _EXAMPLE = """
 clew retrieve "where is a growing transcript resumed?" --budget 4000
 pytest 2>&1 | clew retrieve - --repo ~/src/app --json
 clew retrieve "who resumes a transcript?" --files --limit 5
+clew retrieve "and where is that called from?" --session 5f0c1d2e
 """
 
 
@@ -35,6 +45,7 @@ clew retrieve "who resumes a transcript?" --files --limit 5
 @tokenizer_option
 @click.option("--files", "is_files", is_flag=True, help="Answer with the ranked list of files alone, without their text.")
 @click.option("--limit", type=click.IntRange(1, _FILES_MAX), metavar="N", help=f"Files that --files lists. Default: {_FILES_SHOWN}.")
+@session_option
 @display_options
 def command(
     question: str,
@@ -45,6 +56,7 @@ def command(
     tokenizer: str | None,
     is_files: bool,
     limit: int | None,
+    session: str | None,
     display: DisplayOptions,
 ) -> None:
     """Answer QUESTION with one packet of code and memory that fits the token budget.
@@ -59,8 +71,9 @@ def command(
     key, root = find_workspace(repo)
     with open_engine() as engine:
         index_if_new(engine, repo, is_quiet=display.is_quiet)
+        task = engine.read_task(repo, session) if session else None
         if is_files:
-            found = engine.rank_files(repo, words, limit=limit or _FILES_SHOWN, deadline_ms=deadline_ms)
+            found = engine.rank_files(repo, words, limit=limit or _FILES_SHOWN, deadline_ms=deadline_ms, task=task)
             show_files(found, workspace=key, root=root, display=display)
             return
         packet = engine.retrieve(
@@ -69,6 +82,7 @@ def command(
             budget_tokens=engine.settings.budget_tokens if budget_tokens is None else budget_tokens,
             tokenizer=tokenizer or engine.settings.tokenizer,
             deadline_ms=deadline_ms,
+            task=task,
         )
     show_packet(packet, workspace=key, root=root, home=engine.settings.data_dir, display=display)
 
