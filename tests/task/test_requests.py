@@ -114,6 +114,18 @@ def test_words_typed_after_stopping_the_work_continue_the_request(script) -> Non
     ]
 
 
+def test_a_request_that_is_stopped_and_typed_again_is_the_request_and_no_addition_to_the_one_before(script) -> None:
+    script.user("Back to main, please.")
+    script.agent("On main. What's next?")
+    for _ in range(2):
+        script.user("Give the login page its footer again, with the status in it.")
+        script.add(ObservationKind.NOTE, "[Request interrupted by user]", tool="interrupted")
+    script.user("Give the login page its footer again, with the status in it.")
+
+    goal = state_at(script.observations).goals[-1]
+    assert (goal.text, goal.is_continuation, goal.times) == ("Give the login page its footer again, with the status in it.", False, 3)
+
+
 def test_a_typed_answer_right_after_a_question_stands_with_it(script) -> None:
     script.user("Fix the total.")
     script.agent("Where shall the rounding go?")

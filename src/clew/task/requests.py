@@ -137,7 +137,10 @@ class RequestTracker:
             self.ended.pop(self.goals[-1].text, None)
         elif current:
             self._end(current)
-        times = 1 + sum(goal.times for goal in self.goals if goal.text == words)
+        again = [goal for goal in self.goals if goal.text == words]
+        if again and self.goals[-1].text == words:  # typed once more: it continues what it continued before, not itself
+            is_continuation = again[-1].is_continuation
+        times = 1 + sum(goal.times for goal in again)
         self.goals = [goal for goal in self.goals if goal.text != words]
         self.ended.pop(words, None)
         self.goals.append(UserStatement(words, observation.uuid, observation.seq, is_continuation=is_continuation, times=times))
