@@ -114,6 +114,7 @@ _AUTHORS = {
     **dict.fromkeys((_DONE, _FAILED, _CHANGED, _PLACE, _READ, _NAMES), Author.OUTSIDE),
 }
 _RUNNING = frozenset({_READ, _NAMES})  # sections whose entries stand behind each other, parted by commas
+_QUOTED = frozenset({_SAID, _REPORTS})  # sections of whole texts, parted by an empty line
 _READ_FIRST = 15  # names of files that are bought as early as the files changed; guess
 _READ_MAX = 30  # names of files that are bought before dead ends; guess: more than were needed again in any dev session
 _LATE_RANK = _BOUGHT.index(_COMMANDS)  # the other files, and checks without a verdict, come late
@@ -142,7 +143,9 @@ class _Budget:
         self._spent: dict[int, int] = {}
 
     def price(self, entry: _Entry) -> int:
-        price = self.count(entry.text + "\n") + (0 if entry.section in self._opened else self.count(f"\n{_SECTIONS[entry.section]}\n"))
+        price = self.count(entry.text + ("\n\n" if entry.section in _QUOTED else "\n")) + (
+            0 if entry.section in self._opened else self.count(f"\n{_SECTIONS[entry.section]}\n")
+        )
         return price + (0 if _AUTHORS[entry.section] is Author.USER else self._fence_tokens)
 
     def buy(self, entry: _Entry, most: int | None = None) -> bool:
@@ -550,7 +553,7 @@ def _rendered(shown: list[_Entry]) -> Spans:
         between = "\n\n" + heading + "\n"
         for entry in entries:
             parts += [clew_span(between), *(entry.spans or (Span(_AUTHORS[section], entry.text),))]
-            between = ", " if section in _RUNNING else "\n"
+            between = ", " if section in _RUNNING else "\n\n" if section in _QUOTED else "\n"
     return merge_spans((*parts, clew_span("\n")))
 
 
