@@ -14,12 +14,13 @@ import subprocess
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from clew.engine import Engine
 from clew.records import TaskState
-from clew.task.paths import PathIndex
+from clew.store.quoted_paths import find_file
 from clew.task.tracker import TaskTracker
 from clew.transcript.parse import TranscriptReader
 from clew.transcript.session_files import build_origin
@@ -170,7 +171,7 @@ def _replay_session(file: Path, session: str, project: str, tree: Path, engine: 
         name = path.relative_to(tree).as_posix()
         if path.is_file() and not name.startswith(".git/"):
             by_name[path.name].append(name)
-    resolve = PathIndex(by_name).find
+    resolve = partial(find_file, by_name)
     raw = [f"{line}\n".encode("utf-8", "surrogatepass") for line in lines]
     copy = tree.parent / f"{session}.jsonl"
     copy.write_bytes(b"".join(raw))

@@ -18,7 +18,6 @@ from clew.ranking.question import Question
 from clew.records import AgentMessage, FileState, FileStatus, TaskState, WorkingFile
 from clew.settings import Settings, find_workspace
 from clew.store.ports import LOCAL
-from clew.task.paths import PathIndex
 from clew.usecases.inputs import FileTest
 from tests.transcript.conftest import ClaudeScript
 
@@ -95,16 +94,6 @@ def test_what_the_session_did_is_among_the_numbers_of_a_file(engine: Engine, tre
     assert (found["shop/tax.py"]["turn_before"], found["shop/tax.py"]["last_turn"]) == (1, 0)
     assert (found["shop/mail.py"]["said"], found["shop/mail.py"]["said_last"]) == (1, 1)
     assert found["shop/mail.py"]["said_asks"] == 1
-
-
-def test_a_path_of_another_machine_is_found_by_its_end() -> None:
-    index = PathIndex({"a.py": ["src/a.py", "lib/src/a.py"], "b.py": ["src/b.py"]})
-
-    assert index.find("/Users/ada/shop/src/a.py") == "src/a.py"
-    assert index.find("C:\\shop\\lib\\src\\a.py") == "lib/src/a.py"
-    assert index.find("b.py") == "src/b.py"
-    assert index.find("a.py") == ""
-    assert index.find("/elsewhere/c.py") == ""
 
 
 def test_the_state_before_the_prompt_counts_and_what_came_after_does_not(engine: Engine, tree: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache, partial
 from math import log, log1p
 from typing import TypeAlias
 
@@ -16,8 +17,8 @@ from clew.ranking.files import FileList, RankedFile, rank_files
 from clew.ranking.question import Question
 from clew.records import MatchKind, MatchReason, TaskState
 from clew.store.ports import Snapshot
+from clew.store.quoted_paths import find_file
 from clew.task.clues import find_clues
-from clew.task.paths import PathIndex
 from clew.task.prompts import split_sentences
 from clew.task.recogniser import CLASSES, PromptContext, load_recogniser
 from clew.task.replies import is_assent
@@ -87,7 +88,7 @@ def collect_candidates(
     is_file   whether the repository holds a file at a path: asked for what the session or the prompt names and the index does not hold.
     """
     prompt, said = question.text, task.last_message
-    resolve = PathIndex(snapshot.documents.paths_by_basename, is_file).find
+    resolve = cache(partial(find_file, snapshot.documents.paths_by_basename, is_file=is_file))
     found: dict[str, FileCandidate] = {}
 
     def of(path: str) -> FileCandidate:

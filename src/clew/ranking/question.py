@@ -32,6 +32,7 @@ NAMES_MAX = 4  # names that an answer says are nowhere; guess
 SPELLED_MAX = 24  # plain words of the first line that may be names
 SHORT_CHARS = 200  # guess: what a person types in one line
 _TICKS = re.compile(r"`([^`\n]+)`")
+_IN_PATH = re.compile(r"[^\s\"'`<>|/\\]{1,200}[/\\][^\s\"'`<>|]{1,400}")
 
 # Words of a question that say nothing of what it is about; only those that code and prose both have in numbers.
 STOP_WORDS = frozenset((
@@ -151,6 +152,8 @@ class Question:
         only = self.words if len(self.words) == 1 else ()
         known = {part for path, _ in self.clues.paths for part in extract_words(path)}
         known.update(word for line in self.clues.errors for word in extract_words(line))  # an error's class is mostly a library's
+        known.update(word for frame in self.clues.frames for word in extract_words(frame.function))
+        known.update(word for path in _IN_PATH.findall(self.text) for word in extract_words(path))
         named = dict.fromkeys((*self.clues.dotted, *self.clues.identifiers, *only))
         return tuple(name for name in named if known.isdisjoint(extract_words(name)))[:NAMES_MAX]
 
@@ -183,7 +186,6 @@ class Question:
             _plain(extract_words(" ".join((*quoted, *self.clues.errors[-2:])))),
             (*((name, 1.0, MatchKind.NAMED) for name in own), *((name, STATE_WEIGHT, MatchKind.RECENTLY_NAMED) for name in recent)),
             tuple((frame.path, frame.line, frame.function) for frame in self.clues.frames),
-            self.clues.paths,
             tuple(touched),
             tuple(dict.fromkeys(word for word in self.title_words if len(word) > 2 and word.lower() not in STOP_WORDS))[:SPELLED_MAX],
             vector,

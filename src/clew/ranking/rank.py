@@ -18,6 +18,7 @@ from clew.ranking.twins import add_twins
 from clew.ranking.weights import Weights
 from clew.records import EdgeKind, MatchKind, MatchReason, Record, Remark, RemarkKind, Status, Tier
 from clew.store.ports import Snapshot
+from clew.store.quoted_paths import find_files
 from clew.store.search import CODE, SearchResult
 from clew.text.embed import Embedder
 from clew.text.words import extract_words
@@ -187,7 +188,7 @@ def _unread(snapshot: Snapshot, ranked: Ranked, question: Question, unlisted_rea
     documents = snapshot.documents
     quoted = [documents.paths[code] for code in ranked.found.places.files[:PATHS_MAX]]
     asked = [path for path, _ in question.clues.paths] if question.is_short else []
-    missing = [path for path in asked[:PATHS_MAX] if not quoted and not documents.paths_like(path)]
+    missing = [path for path in asked[:PATHS_MAX] if not quoted and not find_files(documents.paths_by_basename, path)]
     states = snapshot.states_of_sources([f"file:{path}" for path in (*quoted, *missing)])
     for path in (*quoted, *missing):
         state = states.get(f"file:{path}")

@@ -291,22 +291,6 @@ class Documents:
             np.packbits(shard["vectors"] > 0, axis=1) if shard.header.dims else np.zeros((shard.size, 0), np.uint8) for shard in self.shards
         )
 
-    def paths_like(self, quoted: str) -> list[int]:
-        """Return positions of the paths that end in the quoted one, or in its longest ending that any path has; none if more than 4.
-
-        `/usr/lib/python3/site-packages/requests/api.py` finds `requests/api.py`, or `src/requests/api.py`.
-        """
-        parts = [part for part in quoted.replace("\\", "/").split("/") if part not in {"", ".", ".."}]
-        if not parts:
-            return []
-        candidates = [self.path_numbers[path] for path in self.paths_by_basename.get(parts[-1], ())]
-        for start in range(len(parts)):
-            ending = "/".join(parts[start:])
-            matches = [code for code in candidates if self.paths[code] == ending or self.paths[code].endswith("/" + ending)]
-            if matches:
-                return matches if len(matches) <= 4 else []
-        return []
-
     @cached_property
     def _doc_by_id(self) -> tuple[NDArray[np.bytes_], NDArray[np.int64]]:
         ids = np.concatenate([shard.ids for shard in self.shards])

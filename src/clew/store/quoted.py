@@ -17,6 +17,7 @@ import numpy as np
 from clew.records import MatchKind, MatchReason, Remark, RemarkKind
 from clew.store.documents import Documents, Numbers
 from clew.store.name_resolution import Names
+from clew.store.quoted_paths import FILES_MAX, LIKELY_DEPTH_MIN, PathMatch, match_path
 
 PLACES_MAX = 8  # guess: of a long trace the frames nearest to the error; what calls those calls everything
 PATHS_MAX = 512  # of one text; a longer list is a listing
@@ -26,18 +27,16 @@ OUTSIDE_SHOWN = 3  # frames outside the repository that are named; the rest are 
 _WORD = re.compile(r"[^\s/\\\"'`<>|:,;()\[\]{}=!?&*%]+")
 _LINE = re.compile(
     r"[\"'`]{0,2}(?:\?[^\s:]{0,80})?(?::line (\d{1,7})|:(\d{1,7})(?:[:.-]\d{1,7})?|#L(\d{1,7})|\((\d{1,7})(?:,\s?\d{1,7})?\)"
-    r"|[,:)]{0,2} {1,3}(?:\(?(?:on |at |in )?(?:the )?lines? |L)(\d{1,7}))"
+    r"|:? ?[\[(](\d{1,7}),\s?\d{1,7}[\])]|,line=(\d{1,7})"
+    r"|[,:)]{0,2} {1,3}(?:\(?(?:on |at |in )?(?:the )?lines?:? |L)(\d{1,7}))"
 )
 _LINE_BEFORE = re.compile(r"\blines? (\d{1,7})(?:-\d{1,7})? (?:of|in) (?:the )?(?:file )?[\"'`(]{0,2}$")
 _MEMBER = re.compile(r"[\"'`]?(?:::[\w$]+(?:(?:::|\.)[\w$]+)*)")
+_IN_MEMBER = re.compile(r"[\"'`)]{0,2} in ([\w.$]{1,200})\(")  # as IPython's older releases write it
 _COLOUR = re.compile(r"\x1b\[[0-9;]{0,16}m")
 _OWNER = re.compile(r"([\w$.<>/@-]{1,300})\($")
-_PREFIX = re.compile(r"[^\s\"'`<>|,;]*$")
-_FOREIGN = re.compile(  # where the tools of a language keep what others wrote
-    r"(?:site|dist)-packages[/\\]|node_modules[/\\]|[/\\]pkg[/\\]mod[/\\]|[/\\]registry[/\\]src[/\\]|[/\\]gems[/\\]|[/\\]vendor[/\\]bundle[/\\]"
-    r"|[/\\]lib[/\\]python\d|[/\\]go[/\\]src[/\\](?=[a-z]+[/\\])|^/?rustc[/\\]|rustlib[/\\]|<frozen |^node:|internal[/\\]modules[/\\]"
-)
 _MINIFIED = re.compile(r"[.-]min\.(?:js|mjs|css)$|\.(?:bundle|chunk)\.js$")
+_OF_RUNTIME = re.compile(r"[ \t(](node:[\w/.-]{1,200}:\d{1,7}):\d")
 _LAST_FIRST = re.compile(r"Traceback \(most recent call last\)", re.IGNORECASE)
 _RAISED = re.compile(
     r"[ \t|>]{0,12}(?:E {1,8})?(?:[A-Za-z_][\w.]{0,120}(?:Error|Exception|Exit|Interrupt|Warning|Group)\b|[A-Za-z_][\w.]{0,120}: )"
@@ -60,27 +59,37 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
-    """What a text quotes: places in order (of a trace, from where the error was raised outwards), whole files, and what is to be said.
+class Quote:
+    """A path in the text that a file has: where it begins, its line or 0, the member behind it, and the files that it may be.
 
-    places   at most PLACES_MAX.
-    files    positions in `Documents.paths` of every file that is quoted, with or without a line.
-    remarks  frames that lie outside, and files that were minified.
+    codes     positions in `Documents.paths`.
+    is_frame  it stands in a stack trace.
     """
-
-    places: tuple[Place, ...] = ()
-    files: tuple[int, ...] = ()
-    remarks: tuple[Remark, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Quote:
-    """A path in the text that a file has: where it begins, its line or 0, the member behind it, and the files that it may be."""
 
     at: int
     line: int
     member: str
     codes: tuple[int, ...]
+    is_frame: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """What a text quotes: places in order (of a trace, from where the error was raised outwards), whole files, and what is to be said.
+
+    places   at most PLACES_MAX.
+    quotes   every path in the text that files have, in order of the text.
+    remarks  frames that lie outside, and files that were minified.
+    """
+
+    places: tuple[Place, ...] = ()
+    quotes: tuple[Quote, ...] = ()
+    remarks: tuple[Remark, ...] = ()
+
+    @property
+    def files(self) -> tuple[int, ...]:
+        """Return the positions in `Documents.paths` of every file that is quoted, with or without a line."""
+        return tuple(dict.fromkeys(code for quote in self.quotes for code in quote.codes))
 
 
 def find_places(documents: Documents, names: Names, text: str, frames: Sequence[tuple[str, int, str]]) -> Places:
@@ -104,8 +113,7 @@ def find_places(documents: Documents, names: Names, text: str, frames: Sequence[
             found.append(place)
     is_short = len(text) <= SHORT_CHARS and "\n" not in text.strip()
     kept = [place for place in found if len(place.docs) == 1 or is_short]
-    files = dict.fromkeys(code for quote in quotes for code in quote.codes)
-    return Places(tuple(kept), tuple(files), tuple(_outside(documents, quotes, frames)))
+    return Places(tuple(kept), tuple(quotes), tuple(_outside(documents, quotes, frames, text)))
 
 
 def readable(text: str) -> str:
@@ -119,14 +127,15 @@ def readable(text: str) -> str:
     return text
 
 
-def _quotes(documents: Documents, names: Names, text: str, functions: Mapping[tuple[str, int], str]) -> Iterator[_Quote]:
+def _quotes(documents: Documents, names: Names, text: str, functions: Mapping[tuple[str, int], str]) -> Iterator[Quote]:
     """Give the quoted paths in order of their place in the text."""
     known = documents.paths_by_basename
+    lines = {(name, function): line for (name, line), function in functions.items() if function}
     spans: dict[int, tuple[int, str]] = {}
     for word in _WORD.finditer(text):
         name = word[0].rstrip(".")
         if name not in known:
-            name = name.lstrip("@~#$+") if name[:1] in "@~#$+" else ""
+            name = (name.lstrip("@~#$+") if name[:1] in "@~#$+" else name).partition("#L")[0]
         if name in known:
             start = word.start() + word[0].index(name)
             spans[start] = (start + len(name), name)
@@ -137,75 +146,52 @@ def _quotes(documents: Documents, names: Names, text: str, functions: Mapping[tu
                 spans[at] = (at + len(name), name)
             at = text.find(name, at + len(name))
     for start, (end, name) in sorted(spans.items())[:PATHS_MAX]:
-        begin, codes, is_sure = _candidates(documents, text, start, name)
-        if "." not in name[1:] and begin == start:
-            continue  # `test`, `Makefile`: a word unless a folder stands before it
+        match = match_path(known, text, start, name)
         line, member = _behind(text, end)
-        if not line and (before := _LINE_BEFORE.search(text[max(0, begin - 40) : begin])):
+        line = line or lines.get((name, member), 0)
+        if not line and (before := _LINE_BEFORE.search(text[max(0, match.begin - 40) : match.begin])):
             line = int(before[1])
+        if "." not in name[1:] and match.begin == start and not line:
+            continue  # `test`, `Makefile`: a word unless a folder stands before it, or a line behind
+        files = match.files
+        if not match.depth and match.is_sure and (owner := _OWNER.search(text[max(0, start - 301) : start])) and "." in owner[1]:
+            files = tuple(path for path in files if _is_package_of(owner[1], path))
+        codes = tuple(documents.path_numbers[path] for path in files)
         function = functions.get((name, line), "") or member
-        if function and (len(codes) > 1 or not is_sure):
-            bearing = tuple(code for code in codes if len(_bearing(documents, names, code, function)))
-            codes, is_sure = (bearing, True) if len(bearing) == 1 else (codes, is_sure)
-        if is_sure and codes:
-            yield _Quote(begin, line, member, tuple(codes))
+        if _is_meant(documents, names, match, codes, line, function):
+            if function and len(codes) > 1:
+                bearing = tuple(code for code in codes if len(_bearing(documents, names, code, function)))
+                codes = bearing if len(bearing) == 1 else codes
+            if 0 < len(codes) <= FILES_MAX:
+                yield Quote(match.begin, line, member, codes, is_frame=(name, line) in functions)
+
+
+def _is_meant(documents: Documents, names: Names, match: PathMatch, codes: Sequence[int], line: int, function: str) -> bool:
+    """Whether a written path means one of these files, and not one of another place that is called the same."""
+    if not match.is_sure and not match.is_likely:
+        return False
+    if function and any(len(_bearing(documents, names, code, function)) for code in codes):
+        return True
+    is_long_enough = any(line <= _last_line(documents, code) for code in codes)
+    if match.is_sure:
+        return is_long_enough or not function
+    return match.depth >= LIKELY_DEPTH_MIN or (0 < line and is_long_enough and not function)
+
+
+def _last_line(documents: Documents, code: int) -> int:
+    docs = _docs_of(documents, code)
+    return int((documents.start_line[docs] + documents.lines[docs]).max(initial=1)) - 1
 
 
 def _behind(text: str, end: int) -> tuple[int, str]:
-    """The line number, or the member (`::Class::method`), that stands right behind a path."""
+    """The line number, or the member (`::Class::method`, ` in method(`), that stands right behind a path."""
     if found := _LINE.match(text, end):
         return int(next(group for group in found.groups() if group)), ""
     if found := _MEMBER.match(text, end):
         return 0, found[0].lstrip("\"'`:").replace("::", ".")
+    if found := _IN_MEMBER.match(text, end):
+        return 0, found[1]
     return 0, ""
-
-
-def _candidates(documents: Documents, text: str, start: int, name: str) -> tuple[int, list[int], bool]:
-    """Return where a quoted path begins, the files that it fits best, and whether it means one of them and not another's file."""
-    best, begin, found = -1, start, list[tuple[str, int]]()
-    for path in documents.paths_by_basename[name]:
-        folders = path.split("/")[:-1]
-        depth, at = _matched(text, start, folders)
-        if depth > best:
-            best, begin, found = depth, at, []
-        if depth == best:
-            found.append((path, len(folders)))
-    prefix = text[_PREFIX.search(text, max(0, begin - 300), begin).start() : begin] if begin else ""  # pyright: ignore[reportOptionalMemberAccess]
-    is_prefixed = (
-        bool(prefix.strip("./\\([{@")) and prefix[-1:] in ("/", "\\") and prefix not in ("a/", "b/", "i/", "w/", "file://", "file:///")
-    )
-    if is_prefixed and (mark := list(_FOREIGN.finditer(prefix))):
-        # Others' code, unless the path begins where a package begins.
-        rest = prefix[mark[-1].end() :]
-        is_sure = "python" not in mark[-1][0] and not rest and best > 0
-    elif is_prefixed:
-        whole = [row for row in found if row[1] == best]
-        found = whole or found
-        is_sure = best > 0 or bool(whole)
-    else:
-        is_sure = True
-    if best == 0 and not is_prefixed and (owner := _OWNER.search(text[max(0, start - 301) : start])) and "." in owner[1]:
-        found = [row for row in found if _is_package_of(owner[1], row[0])]
-    if len(found) > 1:  # the shortest path is the one that was quoted whole
-        whole = [row for row in found if row[1] == best]
-        found = whole or found
-    return begin, [documents.path_numbers[path] for path, _ in found][:5], is_sure and len(found) <= 4
-
-
-def _matched(text: str, start: int, folders: Sequence[str]) -> tuple[int, int]:
-    """How many of the folders above a file stand before its name in the text, and where the first of them begins."""
-    at, depth = start, 0
-    for folder in reversed(folders):
-        end = at
-        while end and text[end - 1] in "/\\":
-            end -= 1
-        begin = end - len(folder)
-        if end == at or begin < 0 or not text.startswith(folder, begin):
-            break
-        if begin and (text[begin - 1].isalnum() or text[begin - 1] in "_-.@+"):
-            break
-        at, depth = begin, depth + 1
-    return depth, at
 
 
 def _is_package_of(owner: str, path: str) -> bool:
@@ -215,7 +201,7 @@ def _is_package_of(owner: str, path: str) -> bool:
     return not package or folder == package[-1] or folder in ("", "src", "kotlin", "java", "scala")
 
 
-def _place(documents: Documents, names: Names, quote: _Quote, functions: Mapping[tuple[str, int], str]) -> Place | None:
+def _place(documents: Documents, names: Names, quote: Quote, functions: Mapping[tuple[str, int], str]) -> Place | None:
     code, line = quote.codes[0], quote.line
     path = documents.paths[code]
     docs = _docs_of(documents, code)
@@ -256,7 +242,7 @@ def _bearing(documents: Documents, names: Names, code: int, function: str) -> Nu
     return np.empty(0, np.int32)
 
 
-def _ordered(text: str, quotes: Sequence[_Quote]) -> list[_Quote]:
+def _ordered(text: str, quotes: Sequence[Quote]) -> list[Quote]:
     """The quotes in the order in which they lead to the error: those with a line first, of a trace the innermost frame first."""
     starts: list[int] = [0]
     groups: list[tuple[int, bool]] = [(0, False)]  # (rank of the group, is the last frame the innermost)
@@ -291,19 +277,20 @@ def _ordered(text: str, quotes: Sequence[_Quote]) -> list[_Quote]:
             is_raised = True
         at += len(line) + 1
 
-    def place(quote: _Quote) -> tuple[bool, int, int]:
+    def place(quote: Quote) -> tuple[bool, int, int]:
         rank, is_reversed = groups[bisect_right(starts, quote.at) - 1]
         return not quote.line, rank, -quote.at if is_reversed else quote.at
 
     return sorted(quotes, key=place)
 
 
-def _outside(documents: Documents, quotes: Iterable[_Quote], frames: Sequence[tuple[str, int, str]]) -> Iterator[Remark]:
+def _outside(documents: Documents, quotes: Iterable[Quote], frames: Sequence[tuple[str, int, str]], text: str) -> Iterator[Remark]:
     """Say which frames lie outside the repository, and which lines are of minified files, whose lines say little."""
     inside = {(documents.paths[code].rpartition("/")[2], quote.line) for quote in quotes for code in quote.codes}
     minified = [f"{path}:{line}" for path, line, _ in frames if _MINIFIED.search(path)]
     if minified:
         yield Remark(RemarkKind.MINIFIED_FRAMES, tuple(minified[:OUTSIDE_SHOWN]), len(minified))
     outside = [f"{path}:{line}" for path, line, _ in frames if (path.rpartition("/")[2], line) not in inside and not _MINIFIED.search(path)]
+    outside += dict.fromkeys(_OF_RUNTIME.findall(text) if "node:" in text else ())
     if outside:
         yield Remark(RemarkKind.FRAMES_OUTSIDE, tuple(outside[:OUTSIDE_SHOWN]), len(outside))

@@ -51,7 +51,7 @@ class Query:
     words    weighted terms of the question; `title` of its first line, `code` of what it quotes.
     names    (name, weight that a document of this name gets, reason): names that the question spells out.
     task     weighted terms of the work around the question, and `task_names` the names: these are looked for in code alone.
-    frames   (path, line, function) in stack traces; `paths` (path, line or 0) that are quoted.
+    frames   (path, line, function) in stack traces.
     text     of the question, in which paths of the repository are looked for.
     alone    names that the question is about: it is said of them if they are nowhere.
     touched  (path, how it was last used: "read", "edit", …, weight) of files worked on lately.
@@ -64,7 +64,6 @@ class Query:
     code: Terms = ()
     names: tuple[tuple[str, float, MatchKind], ...] = ()
     frames: tuple[tuple[str, int, str], ...] = ()
-    paths: tuple[tuple[str, int], ...] = ()
     touched: tuple[tuple[str, str, float], ...] = ()
     spelled: tuple[str, ...] = ()
     vector: Floats | None = None
@@ -320,32 +319,24 @@ def _by_path_words(documents: Documents, query: Query) -> dict[str, Floats]:
 
 
 def _by_paths(documents: Documents, query: Query, places: Places, placed: _Channel, traced: _Channel) -> None:
-    def of_file(code: int) -> tuple[Numbers, Numbers, Numbers]:
-        docs = np.flatnonzero((documents.path_codes == code) & documents.alive).astype(np.int32)
-        first = documents.start_line[docs]
-        return docs, first, first + documents.lines[docs]
+    def of_file(code: int) -> Numbers:
+        return np.flatnonzero((documents.path_codes == code) & documents.alive).astype(np.int32)
 
-    for path, line, _ in query.frames:
-        for code in documents.paths_like(path):
-            docs, first, after = of_file(code)
-            hit = docs[(first <= line) & (line < after) & (documents.parent[docs] >= 0)]
-            traced.add(hit[-1:], LINE_VALUE, MatchReason(MatchKind.FRAME, (line,)))
-            traced.add(np.setdiff1d(docs, hit[-1:]), FRAME_FILE_VALUE, MatchReason(MatchKind.FRAME_FILE))
-    seen: set[int] = set()
-    for path, line in query.paths:
-        for code in documents.paths_like(path):
-            seen.add(code)
-            docs, first, after = of_file(code)
-            placed.add(docs, 1.0, MatchReason(MatchKind.PATH, (path,)))
-            if line:
-                placed.add(docs[(first <= line) & (line < after)][-1:], LINE_VALUE, MatchReason(MatchKind.LINE, (line,)))
-    for code in places.files:
-        if code not in seen:
-            placed.add(of_file(code)[0], 1.0, MatchReason(MatchKind.PATH, (documents.paths[code],)))
+    for code, line, is_frame in dict.fromkeys((code, quote.line, quote.is_frame) for quote in places.quotes for code in quote.codes):
+        docs = of_file(code)
+        first = documents.start_line[docs]
+        at_line = docs[(first <= line) & (line < first + documents.lines[docs])]
+        placed.add(docs, 1.0, MatchReason(MatchKind.PATH, (documents.paths[code],)))
+        if line:
+            placed.add(at_line[-1:], LINE_VALUE, MatchReason(MatchKind.LINE, (line,)))
+        if is_frame:
+            hit = at_line[documents.parent[at_line] >= 0][-1:]
+            traced.add(hit, LINE_VALUE, MatchReason(MatchKind.FRAME, (line,)))
+            traced.add(np.setdiff1d(docs, hit), FRAME_FILE_VALUE, MatchReason(MatchKind.FRAME_FILE))
     for path, how, weight in query.touched:
         code = documents.path_numbers.get(path)
         if code is not None:
-            placed.add(of_file(code)[0], weight, MatchReason(MatchKind.TOUCHED, (how,)))
+            placed.add(of_file(code), weight, MatchReason(MatchKind.TOUCHED, (how,)))
 
 
 def _by_commits(documents: Documents, names: Names, query: Query) -> Floats:

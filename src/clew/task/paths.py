@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 
 import msgspec
 
 from clew.records import FileTouch, ToolCall, ToolKind
 from clew.task.commands import analyse_command
 
-DEPTH_MAX = 12  # ends of one path that are looked for; guess
 PATHS_OF_OUTPUT_MAX = 24  # guess: a search that finds more has found nothing in particular
 _SCRATCH = ("/tmp/", "/private/tmp/", "/var/folders/", "/private/var/", "/dev/", "/proc/")
 _FOUND = re.compile(
@@ -35,37 +34,6 @@ def relative_path(path: str, cwd: str, root: str) -> str:
     if root and (path == root or path.startswith(root.rstrip("/") + "/")):
         return path[len(root.rstrip("/")) + 1 :]
     return "" if path.startswith(_SCRATCH) else path
-
-
-class PathIndex:
-    """Finds the file of a repository that a path means, wherever the session's folder was.
-
-    by_basename  paths of the repository's files by the last part of their name.
-    is_file      whether the repository holds a file that is not among them.
-    """
-
-    def __init__(self, by_basename: Mapping[str, Sequence[str]], is_file: Callable[[str], bool] = lambda _: False) -> None:
-        self._by_basename, self._is_file = by_basename, is_file
-        self._found: dict[str, str] = {}
-
-    def find(self, path: str) -> str:
-        """Return the file that `path` names or ends with, the longest of several; else the only one that ends with `path`; else ""."""
-        found = self._found.get(path)
-        if found is None:
-            found = self._found[path] = self._find(path.replace("\\", "/"))
-        return found
-
-    def _find(self, path: str) -> str:
-        files = self._by_basename.get(path.rpartition("/")[2], ())
-        inside = [file for file in files if path == file or path.endswith("/" + file)]
-        if inside:
-            return max(inside, key=len)
-        longer = [file for file in files if file.endswith("/" + path)]
-        if len(longer) == 1:
-            return longer[0]
-        parts = path.lstrip("/").split("/")
-        ends = ["/".join(parts[at:]) for at in range(len(parts)) if len(parts) - at > 1 or (at == 0 and not path.startswith("/"))]
-        return next(filter(self._is_file, ends[:DEPTH_MAX]), "")
 
 
 def find_touched_files(call: ToolCall) -> tuple[FileTouch, ...]:
