@@ -61,11 +61,14 @@ class Flow:
         return found
 
 
-def diffuse(snapshot: Snapshot, seeds: WeightedDocuments, *, along: Collection[str] = ()) -> tuple[WeightedDocuments, Flow]:
+def diffuse(
+    snapshot: Snapshot, seeds: WeightedDocuments, *, along: Collection[str] = (), prior: Floats | None = None
+) -> tuple[WeightedDocuments, Flow]:
     """Return the weights after one step of a weighted walk from the heaviest records, and the steps taken; no weight is lowered.
 
     Each frontier record shares SPREAD of its mass among its neighbours in proportion to weight / sqrt(degree of the
     neighbour), so that a hub neither collects nor spreads much.
+    prior    (n,) by document number, 0 to 1: what a document takes on of what it is given. None: all of it.
     along    kinds of stored edges that are followed.
     Cost     O(links of the frontier).
     Source   one push step of personalised PageRank (Andersen, Chung, Lang 2006), degree-corrected.
@@ -81,6 +84,8 @@ def diffuse(snapshot: Snapshot, seeds: WeightedDocuments, *, along: Collection[s
     outgoing = np.bincount(tail, share, len(docs))
     # A record with few, sure neighbours gives each its share; one with many splits it.
     mass = (SPREAD * own[tail] * share / np.maximum(outgoing[tail], 1.0)).astype(np.float32)
+    if prior is not None:
+        mass *= prior[heads]
     own += np.bincount(head, mass, len(docs)).astype(np.float32)
     return WeightedDocuments(docs, own), Flow(tails, heads, mass, kinds, steps)
 

@@ -13,7 +13,7 @@ from clew.ranking.deadline import Deadline
 from clew.ranking.diffuse import Flow, WeightedDocuments, diffuse, select_heaviest
 from clew.ranking.importance import NEUTRAL, compute_code_importance
 from clew.ranking.question import STOP_WORDS, Question
-from clew.ranking.seed import SHORT_SHARPNESS, score_code, score_sessions
+from clew.ranking.seed import SHORT_SHARPNESS, compute_role_shares, score_code, score_sessions
 from clew.ranking.twins import add_twins
 from clew.ranking.weights import Weights
 from clew.records import EdgeKind, MatchKind, MatchReason, Record, Remark, RemarkKind, Status, Tier
@@ -101,7 +101,8 @@ def rank(
         seeds, noted = _raised(snapshot, seeds, expected, EXPECTED_GAIN_NAMED if is_exact else EXPECTED_GAIN)
     flow = None
     if len(seeds.docs) and deadline.allows("diffuse"):
-        seeds, flow = diffuse(snapshot, seeds, along=OF_SESSIONS if with_sessions else ())
+        prior = compute_role_shares(snapshot.documents, question)
+        seeds, flow = diffuse(snapshot, seeds, along=OF_SESSIONS if with_sessions else (), prior=prior)
     seeds, aged, archived = _aged(snapshot, seeds)
     is_hot = ~np.isin(seeds.docs, archived)
     # What was archived is found when nothing else answers.

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from clew.ranking.question import Question, Terms
 from clew.ranking.weights import DEFAULT, SHORT, Weights
-from clew.store.search import ChannelScores
+from clew.store.documents import Documents
+from clew.store.search import CODE, ChannelScores
 
 Floats: TypeAlias = NDArray[np.float32]
 
@@ -38,6 +39,22 @@ def compute_strength(hits: ChannelScores, question: Question, weights: Weights |
     On one scale for questions of any length, so with the weights of long ones.
     """
     return float(_add_channels(hits, question, weights or DEFAULT).max()) if len(hits.docs) else 0.0
+
+
+def compute_role_shares(documents: Documents, question: Question) -> Floats:
+    """Return (n,) by document number how likely a record is to be meant for what its file is for alone: 1 for source code.
+
+    As the channels of roles count in `score_code`; 1 for tests and documents too where the question asks for those.
+    """
+    chosen = SHORT if question.is_short else DEFAULT
+    nats = np.zeros(documents.size, np.float32)
+    for is_so, weight, is_asked in (
+        (documents.is_test, chosen.is_test, question.asks_for_tests),
+        (documents.is_prose, chosen.is_prose, question.asks_for_prose),
+    ):
+        nats += np.where(is_so, np.float32(0.0 if is_asked else weight), np.float32(0))
+    is_code = documents.search_scope(CODE).mask
+    return np.where(is_code, np.exp(nats * np.float32(SHORT_SHARPNESS if question.is_short else 1.0)), np.float32(1))
 
 
 def _add_channels(hits: ChannelScores, question: Question, weights: Weights) -> Floats:
