@@ -89,6 +89,7 @@ class Symbol:
     result         the type that a function says it returns, as in TypedName; "" if it says none.
     bound          names that a function binds: parameters and variables.
     types          what the own text says of the types of names: parameters, variables, fields.
+    is_local       no other file can name it: C's `static`.
     """
 
     kind: SymbolKind
@@ -109,6 +110,7 @@ class Symbol:
     result: str = ""
     bound: tuple[str, ...] = ()
     types: tuple[TypedName, ...] = ()
+    is_local: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from clew.codebase.facts import Import
 from clew.codebase.languages import LANGUAGES
 from clew.codebase.languages.description import ImportLink
 from clew.codebase.path_index import PathIndex
+from clew.codebase.written_imports import link_written_import, resolve_written_import
 
 
 def resolve_imports(paths: PathIndex, path: str, language: str, imports: Iterable[Import]) -> list[tuple[str, float]]:
@@ -16,19 +17,21 @@ def resolve_imports(paths: PathIndex, path: str, language: str, imports: Iterabl
     A file does not lead to itself; an import of something outside the repository leads nowhere.
     """
     known = LANGUAGES.get(language)
+    resolve = known.resolve_import if known is not None and known.resolve_import is not None else resolve_written_import
     best: dict[str, float] = {}
-    if known is not None and known.resolve_import is not None:
-        for imported in imports:
-            for target, confidence in known.resolve_import(paths, path, imported):
-                if target != path:
-                    best[target] = max(best.get(target, 0.0), round(confidence, 3))
+    for imported in imports:
+        for target, confidence in resolve(paths, path, imported):
+            if target != path:
+                best[target] = max(best.get(target, 0.0), round(confidence, 3))
     return sorted(best.items())
 
 
 def link_imports(paths: PathIndex, path: str, language: str, imports: Iterable[Import]) -> list[ImportLink]:
     """Return where the names stand that the imports of `path` bring in; names from outside the repository are left out."""
     known = LANGUAGES.get(language)
-    if known is None or known.link_import is None:
+    if known is None or known.resolve_import is None:
+        return list(dict.fromkeys(found for imported in imports for found in link_written_import(paths, path, imported)))
+    if known.link_import is None:
         return []
     ambient = [Import(name, (), name, 0, is_relative=False) for name in known.ambient_imports]
     return list(dict.fromkeys(found for imported in (*imports, *ambient) for found in known.link_import(paths, path, imported)))

@@ -38,6 +38,7 @@ from clew.codebase.facts import (
 from clew.codebase.languages import LANGUAGES, detect_language, load_grammar
 from clew.codebase.languages.description import Definition, Language, SourceFile, build_definition, normalize_bases, read_declared_types
 from clew.codebase.parts import EMBEDDING, find_parts
+from clew.codebase.written_imports import find_written_imports
 from clew.codebase.sections import BLOCK_LINES_MAX, count_code_words, find_sections, split_into_blocks
 
 HEAD_BYTES = 8_192  # of a file, enough to classify it: one page of a disk, some 200 lines
@@ -445,11 +446,13 @@ def _facts(path: str, name: str, data: bytes, reading: _Reading, language: Langu
             definition.result,
             tuple(sorted(own.get(index, ()))),
             tuple(types.get(index, ())),
+            definition.is_local,
         )
         for index, definition in enumerate(kept)
     )
     gaps = tuple((start, end) for start, end, owner in spans if owner == 0)
-    return FileFacts(path, name, symbols, reading.imports, gaps, reading.is_whole, reading.literals, package, reading.exports)
+    imports = reading.imports if language is not None and language.resolve_import is not None else find_written_imports(path, data)
+    return FileFacts(path, name, symbols, imports, gaps, reading.is_whole, reading.literals, package, reading.exports)
 
 
 def _module_name(path: str) -> str:

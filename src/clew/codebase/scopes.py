@@ -22,6 +22,7 @@ from clew.text.postings import NO_SCOPE, LinkKind, NameLink, NameUse, Place, Sco
 _PLACES = TYPE_KINDS | frozenset(("namespace",))
 _NAMELESS = frozenset(("module", "section", "config", "text", "test"))  # kinds of symbols that no code can name
 _CALLED = "()"
+_HEADERS = (".h", ".hh", ".hpp", ".hxx", ".h++", ".inl", ".ipp", ".tpp", ".cuh")
 
 
 @dataclass(slots=True)
@@ -191,10 +192,14 @@ class _Finder:
             self.links[mix_names(self.key(own), hash_name(_CALLED)), target, 0, LinkKind.NAME] = None
         if symbol.kind == "extension":
             return ()
-        found = ((key, symbol.name),)
-        if self.language.root == "c":
-            found = (*found, (hash_name(self.facts.path), symbol.name))
-        return found
+        of_file = (hash_name(self.facts.path), symbol.name)
+        if self.is_local(symbol):
+            return (of_file,)
+        return ((key, symbol.name), of_file) if self.language.root == "c" else ((key, symbol.name),)
+
+    def is_local(self, symbol: Symbol) -> bool:
+        """Whether a symbol can be named in this file alone; what a header defines is part of the files that include it."""
+        return symbol.is_local and not self.facts.path.endswith(_HEADERS)
 
     def typed(self, index: int, name: str, says: str) -> None:
         """Link a field, or a variable of the file, with its type."""
@@ -264,7 +269,8 @@ class _Finder:
             place, there = brought
             return (self.key(place), there) if there else (self.key(place), "default")
         if name in self.children[0]:
-            return self.key(self.own), name
+            own = self.facts.symbols[self.children[0][name]]
+            return self.file if self.is_local(own) else self.key(self.own), name
         if self.language.is_member_bare or self.language.root:
             return self.chain(index), name
         return (self.file, name) if self.has_more else (None, name)

@@ -44,13 +44,21 @@ _CPP_HEAD = re.compile(
 
 # A macro is written in capitals. What stands between `class` and the name, before the type of a function, or alone on a line is not C.
 _CAPITALS = rb"[A-Z][A-Z0-9_]{2,}"
+_MACROS = rb"%b(?:\([^()\n]*\))?(?:[ \t]+%b(?:\([^()\n]*\))?)*" % (_CAPITALS, _CAPITALS)
+_NAMED = rb"[ \t]+[A-Za-z_][\w:]*(?:<[^;{}\n]*>)?[ \t]*(?:final[ \t]*)?[:{\r\n]"
+_CLASS_ATTRIBUTE = re.compile(rb"(?<=\b(?:class|union) )[ \t]*\[\[[^\[\]\n]*\]\]|(?<=\bstruct )[ \t]*\[\[[^\[\]\n]*\]\]")
 _CLASS_MACRO = re.compile(
-    rb"(?<=\b(?:class|union) )[ \t]*%(M)b(?:\([^()\n]*\))?(?=%(N)b)|(?<=\bstruct )[ \t]*%(M)b(?:\([^()\n]*\))?(?=%(N)b)"
-    % {b"M": _CAPITALS, b"N": rb"[ \t]+[A-Za-z_]\w*[ \t]*(?:final[ \t]*)?[:{\n]"}
+    rb"(?<=\b(?:class|union) )[ \t]*%(M)b(?=%(N)b)|(?<=\bstruct )[ \t]*%(M)b(?=%(N)b)" % {b"M": _MACROS, b"N": _NAMED}
 )
 _LEADING_MACRO = re.compile(
-    rb"^[ \t]*%b(?=[ \t]+(?:virtual|static|inline|const|explicit|extern|template|constexpr)\b"
-    rb"|[ \t]+[A-Za-z_][\w:<>*& \t]*[ \t*&]\w+[ \t]*\()" % _CAPITALS,
+    rb"(?:^|(?<=^extern )|(?<=^static ))[ \t]*%b(?=[ \t]+(?:virtual|static|inline|const|explicit|extern|template|constexpr)\b"
+    rb"|[ \t]+[A-Za-z_][\w:<>*& \t]*[ \t*&]\(?\w+\)?[ \t]*\()" % _CAPITALS,
+    re.MULTILINE,
+)
+_CALLING_MACRO = re.compile(  # between a function's type and its name
+    rb"^([ \t]*(?:(?:extern|static|inline|virtual|const)[ \t]+)*(?!(?:return|else|case|new|delete|throw|goto|using|typename|friend|const"
+    rb"|struct|enum|union|class|unsigned|signed|volatile|extern|static|inline|virtual)\b)[A-Za-z_][\w:<>]*[ \t*&]+)"
+    rb"%b(?=[ \t]+[A-Za-z_][\w:~]*[ \t]*\()" % _CAPITALS,
     re.MULTILINE,
 )
 _LONE_MACRO = re.compile(rb"^[ \t]*(?:%b(?:\([^;{}\n]*\))?[ \t]*)+\r?$(?!\r?\n[ \t]*\{)" % _CAPITALS, re.MULTILINE)
@@ -65,8 +73,9 @@ def _without_macros(data: bytes) -> bytes:
     """Blank what a preprocessor would take away, so that the grammar sees C: macros in capitals, attributes, and an `#else` that opens a
     second brace for the same body. The result is as long as `data`.
     """
-    for pattern in (_ATTRIBUTE, _CLASS_MACRO, _LEADING_MACRO, _LONE_MACRO):
+    for pattern in (_ATTRIBUTE, _CLASS_ATTRIBUTE, _CLASS_MACRO, _LEADING_MACRO, _LONE_MACRO):
         data = pattern.sub(lambda found: b" " * len(found[0]), data)
+    data = _CALLING_MACRO.sub(lambda found: found[1].ljust(len(found[0])), data)
     data = _HEADER_MACRO.sub(_as_header, data)
     if b"#el" not in data:
         return data
@@ -97,7 +106,7 @@ def _declared_name(node: Node | None) -> tuple[Node | None, bool]:
     while node is not None and node.type not in _NAMES:
         if node.type not in _DECLARATORS:
             return None, False
-        is_function = node.type == "function_declarator"
+        is_function = node.type == "function_declarator" or (is_function and node.type == "parenthesized_declarator")
         inner = node.child_by_field_name("declarator")
         if inner is None:
             inner = next((child for child in node.named_children if child.type in _NAMES or child.type in _DECLARATORS), None)
@@ -133,7 +142,36 @@ def _function(source: SourceFile, node: Node, kind: SymbolKind) -> Iterable[Defi
         is_type = seen is not None and seen.type in ("class_specifier", "struct_specifier")
         return build_definition(source, node, _TYPES[seen.type], name=source.node_text(name)) if seen is not None and is_type else ()
     qualifier, own = _path(source, name)
-    return build_definition(source, node, "method" if qualifier else kind, name=own, qualifier=qualifier)
+    if "TEST" in own and own.isupper() and (arguments := _type_arguments(source, node)):
+        return build_definition(source, node, "test", name=".".join(arguments))
+    found = build_definition(source, node, "method" if qualifier else kind, name=own, qualifier=qualifier)
+    for each in found:
+        each.is_local = _is_local(source, node)
+    return found
+
+
+def _type_arguments(source: SourceFile, node: Node) -> list[str]:
+    """The arguments of a macro that makes a function, such as the suite and the name of a test; none where they are parameters."""
+    declarator = node.child_by_field_name("declarator")
+    parameters = declarator.child_by_field_name("parameters") if declarator is not None else None
+    given = parameters.named_children if parameters is not None else []
+    if any(each.child_by_field_name("declarator") is not None or each.type != "parameter_declaration" for each in given):
+        return []
+    return [source.node_text(each) for each in given]
+
+
+def _is_local(source: SourceFile, node: Node) -> bool:
+    """Whether a function is one of its file alone: `static`, or in a namespace without a name; of a class's members none is."""
+    around = node.parent
+    if around is not None and around.type == "field_declaration_list":
+        return False
+    if any(child.type == "storage_class_specifier" and source.node_text(child) == "static" for child in node.children):
+        return True
+    while around is not None:
+        if around.type == "namespace_definition" and around.child_by_field_name("name") is None:
+            return True
+        around = around.parent
+    return False
 
 
 def _declaration(source: SourceFile, node: Node, kind: SymbolKind) -> Iterable[Definition]:

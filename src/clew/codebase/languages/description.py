@@ -69,6 +69,7 @@ class Definition:
     docstring      already known for languages whose docs stand inside; else found above.
     doc_end        where a docstring inside ends; 0 if there is none.
     result         path of the type that a function says it returns.
+    is_local       no other file can name it, though it stands in no other definition: C's `static`.
     """
 
     kind: SymbolKind
@@ -83,6 +84,7 @@ class Definition:
     docstring: str = ""
     doc_end: int = 0
     result: str = ""
+    is_local: bool = False
 
 
 @dataclass(frozen=True, slots=True)
