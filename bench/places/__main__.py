@@ -13,9 +13,10 @@ import tempfile
 from pathlib import Path
 
 import clew
+from clew.codebase.decoding import decode_source
 from clew.codebase.file_records import build_file_delta
 from clew.codebase.parse import HEAD_BYTES, parse_file
-from clew.codebase.scan import FileCategory, classify_file, decode_wide, read_folder_rules, scan_files
+from clew.codebase.scan import FileCategory, classify_file, read_folder_rules, scan_files
 from clew.engine import Engine
 from clew.records import RemarkKind
 from clew.settings import Settings
@@ -49,7 +50,7 @@ def measure(engine: Engine, tree: Path, n: int, budget_tokens: int) -> list[str]
         data = (tree / file.path).read_bytes()
         if classify_file(file.path, file.size, data[:HEAD_BYTES], rules) is not FileCategory.TEXT or file.path.endswith(".ipynb"):
             continue
-        data = decode_wide(data)
+        data = decode_source(data)
         facts = parse_file(file.path, data)
         names.update(symbol.name for symbol in facts.symbols)
         defined += [

@@ -41,6 +41,38 @@ def calls(root: Path, files: dict[str, str]) -> set[str]:
 
 
 CASES: dict[str, tuple[dict[str, str], set[str]]] = {
+    "a static function of C is its file's own": (
+        {
+            "a.c": "static int init(void) { return 1; }\nint main(void) { return init(); }\n",
+            "b.c": "static int init(void) { return 2; }\nint go(void) { return init(); }\n",
+            "c.cpp": "namespace {\nint init() { return 3; }\n}\nint run() { return 1; }\n",
+            "d.c": "int run(void);\nint far(void) { init(); return run(); }\n",
+        },
+        {"a.c::main -> a.c::init", "b.c::go -> b.c::init", "d.c::far -> c.cpp::run", "d.c::far -> d.c::run"},
+    ),
+    "a default export that a barrel hands on under a name is followed": (
+        {
+            "ui/modal.tsx": "export default function ModalDialog() { return 1; }\n",
+            "ui/index.ts": 'export { default as Modal } from "./modal";\n',
+            "app/main.ts": 'import { Modal } from "../ui";\nexport const go = () => Modal();\n',
+        },
+        {"app/main.ts::go -> ui/modal.tsx::ModalDialog"},
+    ),
+    "the scripts of a Vue file use what they import, and no method of something else": (
+        {
+            "src/api.ts": "export const load = () => 1;\nexport class Bag { map(f) { return f; } }\n",
+            "src/App.vue": "<script setup lang='ts'>\nimport { load } from './api';\nfunction start(rows) { rows.map(load()); }\n</script>\n",
+        },
+        {"src/App.vue::start -> src/api.ts::load"},
+    ),
+    "what a shell script sources is called there": (
+        {
+            "lib/money.sh": "half() { echo 1; }\n",
+            "bin/go.sh": "source ../lib/money.sh\nrun() { half 1; }\n",
+            "bin/no.sh": "run() { half 1; }\n",
+        },
+        {"bin/go.sh::run -> lib/money.sh::half"},
+    ),
     "a method of a builtin is nobody's": (
         {
             "a.py": "class Log:\n    def append(self, line):\n        pass\n\n\ndef get(key):\n    return key\n",

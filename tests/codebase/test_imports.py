@@ -91,6 +91,68 @@ def test_a_package_is_found_by_the_name_in_its_manifest() -> None:
     ]
 
 
+WRITTEN = [
+    "lib/src/money.dart", "lib/money.sh", "lib/money.lua", "styles/_vars.scss", "js/app.js", "a/Money.scala", "modules/net/main.tf",
+    "api/money.proto", "src/alloc.zig", "mk/rules.mk", "Data/Money.hs", "lib/Shop/Money.pm",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "expected"),
+    [
+        ("lib/api/a.dart", "import '../src/money.dart';\n", "lib/src/money.dart"),
+        ("lib/api/a.dart", "import 'package:shop/src/money.dart';\n", "lib/src/money.dart"),
+        ("bin/a.sh", "source ../lib/money.sh\n", "lib/money.sh"),
+        ("bin/a.sh", '. "$(dirname "$0")/../lib/money.sh"\n', "lib/money.sh"),
+        ("app/a.lua", "local money = require('lib.money')\n", "lib/money.lua"),
+        ("app/main.scss", "@use '../styles/vars';\n", "styles/_vars.scss"),
+        ("index.html", '<script defer src="js/app.js"></script>\n', "js/app.js"),
+        ("b/C.scala", "import a.Money\n", "a/Money.scala"),
+        ("b/C.scala", "import a.Money.halfEven\n", "a/Money.scala"),
+        ("live/main.tf", 'module "net" {\n  source = "../modules/net"\n}\n', "modules/net/main.tf"),
+        ("svc/order.proto", 'import "api/money.proto";\n', "api/money.proto"),
+        ("src/a.zig", 'const alloc = @import("alloc.zig");\n', "src/alloc.zig"),
+        ("mk/a.mk", "include rules.mk\n", "mk/rules.mk"),
+        ("Main.hs", "import qualified Data.Money as M\n", "Data/Money.hs"),
+        ("bin/a.pl", "use Shop::Money;\n", "lib/Shop/Money.pm"),
+    ],
+)
+def test_a_file_that_is_named_by_its_path_is_imported(path: str, source: str, expected: str) -> None:
+    assert [target for target, _ in found(WRITTEN, path, source)] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("lib/a.dart", "import 'dart:io';\n"), ("bin/a.sh", "source ~/.profile\n"), ("index.html", '<script src="https://x.org/js/app.js">'),
+        ("b/C.scala", "import scala.collection.mutable\n"), ("live/main.tf", 'module "net" { source = "hashicorp/net" }\n'),
+    ],
+)  # fmt: skip
+def test_what_is_elsewhere_is_imported_from_nowhere(path: str, source: str) -> None:
+    assert found(WRITTEN, path, source) == []
+
+
+@pytest.mark.parametrize(
+    ("manifest", "text", "module", "expected"),
+    [
+        ("web/package.json", '{"imports": {"#db": "./src/db.js", "#in/*": "./src/in/*.js"}}', "#db", "web/src/db.js"),
+        ("web/package.json", '{"imports": {"#db": "./src/db.js", "#in/*": "./src/in/*.js"}}', "#in/log", "web/src/in/log.js"),
+        ("web/deno.json", '{"imports": {"@lib": "./src/db.js", "in/": "./src/in/"}, }', "in/log.js", "web/src/in/log.js"),
+        ("web/vite.config.ts", "alias: {\n  '@': fileURLToPath(new URL('./src', import.meta.url)),\n}", "@/db", "web/src/db.js"),
+        ("web/vite.config.js", 'resolve: { alias: { "@": path.resolve(__dirname, "./src") } }', "@/in/log", "web/src/in/log.js"),
+        ("web/jest.config.js", "moduleNameMapper: { '^~/(.*)$': '<rootDir>/src/$1' }", "~/db", "web/src/db.js"),
+        ("web/svelte.config.js", "export default {}", "$lib/in", "web/src/lib/in.ts"),
+    ],
+)
+@pytest.mark.parametrize("path", ["web/src/main.ts", "web/src/Main.vue"])
+def test_an_alias_of_a_manifest_stands_for_its_path(manifest: str, text: str, module: str, expected: str, path: str) -> None:
+    source = f'import {{ a }} from "{module}";\n'
+    paths = [manifest, "web/src/db.js", "web/src/in/log.js", "web/src/lib/in.ts", "other/src/db.js", "other/in/log.js"]
+    roots = read_manifest_roots(manifest, text.encode())
+
+    assert found(paths, path, f"<script>\n{source}</script>\n" if path.endswith("vue") else source, roots) == [(expected, 1.0)]
+
+
 def test_go_packages_are_folders() -> None:
     """All files of the package are meant; the standard library and tests are not."""
     paths = ["go.mod", "main.go", "internal/tree/a.go", "internal/tree/b.go", "internal/tree/a_test.go", "fmt/x.go"]
@@ -168,7 +230,7 @@ def test_composer_maps_namespaces_to_folders() -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"name": 1}', b"\xff", b"[" * 100_000, b'{"autoload": {"psr-4": []}}'])
-@pytest.mark.parametrize("name", ["go.mod", "package.json", "Cargo.toml", "composer.json", "other.txt"])
+@pytest.mark.parametrize("name", ["go.mod", "package.json", "deno.json", "Cargo.toml", "composer.json", "other.txt"])
 def test_a_broken_manifest_names_nothing(name: str, data: bytes) -> None:
     assert read_manifest_roots(f"deep/{name}", data) == {}
 

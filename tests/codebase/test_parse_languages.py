@@ -476,3 +476,36 @@ def test_names_in_any_script_are_references_and_parts_of_numbers_are_not(read: R
 def test_literals_are_strings_that_read_like_names(read: Read, path: str, text: str) -> None:
     """No prose, nothing too short, no bare numbers, and no names of arguments."""
     assert read(path, text).literals == ("user.created",)
+
+
+MACROS = """class [[nodiscard]] LIB_API CORE_EXPORT(core) Holder final : public Base, private detail::Logger {
+ public:
+  void WINAPI run(int a);
+};
+extern LUA_API void (lua_settop) (void *L, int idx);
+void EXPORT_CALL do_recv(void);
+TEST_F(LexerTest, HandlesEmpty) { run(); }
+int after(int a) { return a; }
+"""
+
+
+def test_macros_of_c_hide_no_definition_and_name_none(read: Read) -> None:
+    facts = read("lib.hpp", MACROS)
+
+    assert [symbol.qualname for symbol in facts.symbols[1:]] == [
+        "Holder", "Holder.run", "lua_settop", "do_recv", "LexerTest.HandlesEmpty", "after",
+    ]  # fmt: skip
+    assert facts.symbols[1].bases == ("Base", "detail.Logger")
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "name"),
+    [
+        ("a.ex", 'defmodule A do\n  @doc "the mark"\n  @spec run(integer) :: integer\n  def run(x), do: x\nend\n', "A.run"),
+        ("a.dart", 'class D {\n  @Deprecated("the mark")\n  void one() {}\n}\n', "D.one"),
+    ],
+)
+def test_what_marks_a_definition_is_part_of_it(read: Read, path: str, text: str, name: str) -> None:
+    [symbol] = [each for each in read(path, text).symbols if each.qualname == name]
+
+    assert b"the mark" in text.encode()[symbol.start : symbol.end]

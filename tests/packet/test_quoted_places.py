@@ -10,7 +10,7 @@ import pytest
 
 import clew
 from clew.engine import Engine
-from clew.records import Packet, RemarkKind
+from clew.records import MatchKind, Packet, RemarkKind
 from clew.records.wording import describe_remark
 from clew.settings import Settings
 
@@ -103,6 +103,10 @@ TRACES = {
     "parentheses": ("app/(auth)/login/page.tsx(2,3): error: invalid value", "app/(auth)/login/page.tsx", "LoginPage", 2),
     "a side of a diff": ("b/src/shop/cart.py:7: invalid value", "src/shop/cart.py", "Cart.drop", 7),
     "words": ("on line 7 of src/shop/cart.py the index is an invalid value", "src/shop/cart.py", "Cart.drop", 7),
+    "Maven": ("[ERROR] /home/u/src/main/java/com/acme/shop/Basket.java:[6,41] cannot find symbol", "src/main/java/com/acme/shop/Basket.java", "Basket.add", 6),
+    "an old IPython": ("~/x/src/shop/cart.py in add(self, item)\n      2     def add(self, item):\n----> 3         self.items.append(item)\n", "src/shop/cart.py", "Cart.add", 3),
+    "a link": ("https://github.com/acme/shop/blob/main/src/shop/cart.py#L6-L8 is an invalid value", "src/shop/cart.py", "Cart.drop", 6),
+    "an annotation": ("::error file=src/shop/cart.py,line=7,col=3::invalid value", "src/shop/cart.py", "Cart.drop", 7),
     "a moved line": ('Traceback:\n  File "src/shop/till.py", line 90, in refund\nE', "src/shop/till.py", "refund", 7),
 }  # fmt: skip
 
@@ -135,6 +139,32 @@ def test_a_quoted_path_leads_a_short_question(engine: Engine, repo: Path, questi
 
     assert first.path == path
     assert any("its path is quoted" in clew.records.wording.describe_reason(reason) for reason in first.why)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "panic: x\n\t/go/pkg/mod/github.com/x/y@v1.2.0/store.go:4 +0x1",
+        "    at match (/home/u/app/node_modules/path/router.js:2:16)",
+        '  File "/usr/lib/python3.12/cart.py", line 3, in add\nKeyError: 1',
+        "/opt/other/queue.rb:3: error: x",
+        "   0: Queue::push\n      at /usr/lib/ruby/3.3.0/queue.rb:3",
+    ],
+)
+def test_a_file_of_another_place_is_not_called_quoted(engine: Engine, repo: Path, question: str) -> None:
+    packet = ask(engine, repo, question)
+
+    kinds = {reason.kind for entry in packet.entries for reason in entry.why}
+    assert kinds.isdisjoint((MatchKind.PATH, MatchKind.LINE, MatchKind.FRAME, MatchKind.FRAME_FILE))
+    assert {remark.kind for remark in packet.remarks} <= {RemarkKind.FRAMES_OUTSIDE, RemarkKind.NO_SUCH_PATH, RemarkKind.LITTLE_EVIDENCE}
+
+
+def test_frames_of_a_runtime_are_named_as_outside(engine: Engine, repo: Path) -> None:
+    text = "TypeError: x\n    at match (/srv/web/src/router.js:2:16)\n    at Module._compile (node:internal/modules/cjs/loader:1105:14)\n"
+
+    [remark] = ask(engine, repo, text).remarks
+
+    assert remark.values == ("node:internal/modules/cjs/loader:1105",)
 
 
 def test_frames_of_a_trace_follow_from_the_error_outwards_and_foreign_ones_are_named(engine: Engine, repo: Path) -> None:

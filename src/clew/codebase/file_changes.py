@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from clew.codebase import TREE_SOURCE, compute_stamp
+from clew.codebase.decoding import decode_source
 from clew.codebase.file_records import (
     PRODUCER,
     build_file_delta,
@@ -35,7 +36,7 @@ from clew.codebase.parse import HEAD_BYTES, parse_file
 from clew.codebase.parts import write_out_cells
 from clew.codebase.path_index import PathIndex
 from clew.codebase.private_paths import is_credential_path, is_hidden_path
-from clew.codebase.scan import NO_RULES, FileCategory, FolderRules, ScannedFile, classify_file, decode_wide, read_folder_rules, scan_files
+from clew.codebase.scan import NO_RULES, FileCategory, FolderRules, ScannedFile, classify_file, read_folder_rules, scan_files
 from clew.codebase.scopes import digest_links
 from clew.pool import map_in_processes, run_in_process
 from clew.records import Delta, SourceState
@@ -211,7 +212,7 @@ def build_delta_of_path(
             after = os.fstat(stream.fileno())
     except OSError:
         return None
-    text = decode_wide(read)
+    text = decode_source(read)
     data = mask_bytes(text[: text.rfind(b"\n", 0, CUT_BYTES) + 1 or CUT_BYTES] if is_cut and len(text) > CUT_BYTES else text)
     language = "text" if is_plain or is_cut else detect_language(path, head)
     if language == "notebook" and (cells := write_out_cells(data)) is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from clew.codebase.facts import Import
-from clew.codebase.languages import LANGUAGES
+from clew.codebase.languages import LANGUAGES, get_code_language
 from clew.codebase.languages.description import ImportLink
 from clew.codebase.path_index import PathIndex
 from clew.codebase.written_imports import link_written_import, resolve_written_import
@@ -16,7 +16,7 @@ def resolve_imports(paths: PathIndex, path: str, language: str, imports: Iterabl
 
     A file does not lead to itself; an import of something outside the repository leads nowhere.
     """
-    known = LANGUAGES.get(language)
+    known = get_code_language(language)
     resolve = known.resolve_import if known is not None and known.resolve_import is not None else resolve_written_import
     best: dict[str, float] = {}
     for imported in imports:
@@ -28,7 +28,7 @@ def resolve_imports(paths: PathIndex, path: str, language: str, imports: Iterabl
 
 def link_imports(paths: PathIndex, path: str, language: str, imports: Iterable[Import]) -> list[ImportLink]:
     """Return where the names stand that the imports of `path` bring in; names from outside the repository are left out."""
-    known = LANGUAGES.get(language)
+    known = get_code_language(language)
     if known is None or known.resolve_import is None:
         return list(dict.fromkeys(found for imported in imports for found in link_written_import(paths, path, imported)))
     if known.link_import is None:

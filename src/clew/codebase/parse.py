@@ -35,11 +35,11 @@ from clew.codebase.facts import (
     SymbolKind,
     TypedName,
 )
-from clew.codebase.languages import LANGUAGES, detect_language, load_grammar
+from clew.codebase.languages import EMBEDDING, LANGUAGES, detect_language, load_grammar
 from clew.codebase.languages.description import Definition, Language, SourceFile, build_definition, normalize_bases, read_declared_types
-from clew.codebase.parts import EMBEDDING, find_parts
-from clew.codebase.written_imports import find_written_imports
+from clew.codebase.parts import find_parts
 from clew.codebase.sections import BLOCK_LINES_MAX, count_code_words, find_sections, split_into_blocks
+from clew.codebase.written_imports import find_written_imports
 
 HEAD_BYTES = 8_192  # of a file, enough to classify it: one page of a disk, some 200 lines
 # A parse takes 0.2 s and 100 MB per MB of source; in sympy's tree the largest file written by people has 400 kB.

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import msgspec
 
-EMBEDDING = frozenset(("vue", "svelte", "astro"))
 _OPENING = re.compile(rb"^<(script|style|template)\b([^>]{0,400})>", re.MULTILINE | re.IGNORECASE)
 _FRONT = re.compile(rb"---[ \t]*\r?\n(.*?)^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
 _LANG = re.compile(rb"\blang\s*=\s*[\"']?(\w+)")

@@ -26,6 +26,7 @@ from typing import Literal
 from pathspec import GitIgnoreSpec
 
 from clew.codebase import compute_stamp
+from clew.codebase.decoding import is_wide
 from clew.codebase.languages import LANGUAGES, detect_language
 from clew.codebase.parse import SOURCE_BYTES_MAX
 from clew.codebase.private_paths import is_credential_path, is_hidden_path
@@ -393,32 +394,10 @@ def _is_binary(head: bytes, language: str | None) -> bool:
     zeros = head.count(0)
     if not zeros or is_wide(head):
         return False
-    return not (language in LANGUAGES and zeros * ZERO_SHARE_MAX < len(head))
+    return not (language in LANGUAGES and (zeros <= ZEROS_FREE or zeros * ZERO_SHARE_MAX < len(head)))
 
 
-def is_wide(head: bytes) -> bool:
-    """Return whether bytes begin as UTF-16 or UTF-32 text does: with a mark of their order, or with letters each with a zero."""
-    if head.startswith((b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")):
-        return True
-    pairs = len(head) // 2
-    odd, even = head[1 : 2 * pairs : 2].count(0), head[0 : 2 * pairs : 2].count(0)
-    return pairs > 8 and max(odd, even) > 0.7 * pairs and min(odd, even) < 0.05 * pairs
-
-
-def decode_wide(data: bytes) -> bytes:
-    """Return UTF-16 or UTF-32 text as UTF-8, and everything else unchanged; what cannot be decoded is replaced."""
-    if not is_wide(data[:8_192]):
-        return data
-    if data.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
-        encoding = "utf-32"
-    elif data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encoding = "utf-16"
-    else:
-        encoding = "utf-16-le" if data[1:8_192:2].count(0) > data[0:8_192:2].count(0) else "utf-16-be"
-    return data.decode(encoding, "replace").encode()
-
-
-ZERO_SHARE_MAX = 200  # one byte in so many of source code may be 0: a string that holds one; guess
+ZERO_SHARE_MAX, ZEROS_FREE = 200, 2  # one byte in so many of source code may be 0, or so many of them: a string that holds one; guess
 
 
 def _is_generated(folders: list[str], name: str, ending: str, head: bytes) -> bool:

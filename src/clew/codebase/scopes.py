@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from clew.codebase.facts import FUNCTION_KINDS, MODULE_QUALNAME, TYPE_KINDS, UNKNOWN_RECEIVER, FileFacts, Symbol
-from clew.codebase.languages import LANGUAGES
+from clew.codebase.languages import get_code_language
 from clew.codebase.languages.description import ImportLink, Language
 from clew.text.postings import NO_SCOPE, LinkKind, NameLink, NameUse, Place, ScopedUse, hash_name, mix_names
 
@@ -41,7 +41,7 @@ class FileScopes:
 
 def find_scopes(facts: FileFacts, imports: Sequence[ImportLink]) -> FileScopes:
     """Return where the names of a parsed file stand and are looked up; of a document without a grammar, by name alone."""
-    language = LANGUAGES.get(facts.language)
+    language = get_code_language(facts.language)
     if language is None:
         return FileScopes([()] * len(facts.symbols), [_by_name(symbol) for symbol in facts.symbols], [])
     return _Finder(facts, language, imports).find()

@@ -35,7 +35,9 @@ def _forms() -> dict[str, _Form]:
     """Return how the files of each ending write imports."""
     table = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
     made = {
-        name: _Form(re.compile(each["pattern"].encode(), re.MULTILINE), tuple(each["endings"]), each.get("joint", ""), each.get("whole", False))
+        name: _Form(
+            re.compile(each["pattern"].encode(), re.MULTILINE), tuple(each["endings"]), each.get("joint", ""), each.get("whole", False)
+        )
         for name, each in table.items()
     }
     return {suffix: made[name] for name, each in table.items() for suffix in each["suffixes"].split()}

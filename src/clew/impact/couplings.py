@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from clew.records import EdgeKind, MatchKind, MatchReason, make_id
 from clew.store.documents import Documents
 from clew.store.ports import Snapshot
+from clew.task.clues import is_code_like
 from clew.text.postings import NameUse, hash_term, make_literal_name
 
 COUPLING_KINDS = ("co-change", "sessions", "tests", "imports", "calls", "inherits", "names", "literals", "name", "folder", "proposed")
@@ -185,6 +186,8 @@ def _by_shared_names(snapshot: Snapshot, target: ImpactTarget, found: dict[str, 
         seen.add((key, code))
         kind = "literals" if key in literals else "names"
         word = literals.get(key) or names.get(key, "")
+        if kind == "names" and not is_code_like(word):
+            continue  # `open`, `map` and `init` are names of everything
         weight = 1.0 / (count - 1)
         at = (kind, documents.paths[code])
         sums[at] = sums.get(at, 0.0) + weight

@@ -18,6 +18,7 @@ from clew.store.documents import Documents, Numbers, expand_ranges
 from clew.text.postings import LinkKind, mix_name_arrays, mix_names
 
 PLACES_MAX = 24  # places looked through for one name; guess
+NAMES_DEPTH_MAX = 3  # names that one after the other stand for the same: `default`, and what a barrel calls it; guess
 
 
 class Places:
@@ -149,13 +150,23 @@ class Places:
         return list(found)[:PLACES_MAX]
 
     def named_otherwise(self, names: NDArray[np.uint64]) -> NDArray[np.uint64]:
-        """Return the hashes of the names under which links hand on something of one of these names: `default`, a renamed export."""
+        """Return the hashes of the names under which links hand on something of one of these names: `default`, a renamed export.
+
+        Links that lead on from one another are followed NAMES_DEPTH_MAX deep.
+        """
         there, here = self._renamed
-        return np.unique(here[np.isin(there, names)])
+        found, asked = names[:0], names
+        for _ in range(NAMES_DEPTH_MAX):
+            rows, _ = expand_ranges(np.searchsorted(there, asked, "left"), np.searchsorted(there, asked, "right"))
+            asked = np.setdiff1d(here[rows], found)
+            if not len(asked):
+                break
+            found = np.union1d(found, asked)
+        return found
 
     @cached_property
     def _renamed(self) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-        """(r,) names of what renaming links lead to, and (r,) the names that they give it."""
+        """(r,) names of what renaming links lead to, ascending, and (r,) the names that they give it."""
         keys, names, kinds = (
             np.concatenate([np.repeat(shard["link_keys"], np.diff(shard["link_ends"])) for shard in self._documents.shards]),
             *(np.concatenate([shard[column] for shard in self._documents.shards]) for column in ("link_names", "link_kinds")),
@@ -169,4 +180,6 @@ class Places:
         known = part_keys[at] == keys[is_name]
         there, here = names[is_name][known], part_names[at[known]]
         is_other = there != here
-        return there[is_other], here[is_other]
+        there, here = there[is_other], here[is_other]
+        order = np.argsort(there, kind="stable")
+        return there[order], here[order]

@@ -175,7 +175,7 @@ def _is_meant(documents: Documents, names: Names, match: PathMatch, codes: Seque
     is_long_enough = any(line <= _last_line(documents, code) for code in codes)
     if match.is_sure:
         return is_long_enough or not function
-    return match.depth >= LIKELY_DEPTH_MIN or (0 < line and is_long_enough and not function)
+    return match.depth >= LIKELY_DEPTH_MIN or (line > 0 and is_long_enough and not function)
 
 
 def _last_line(documents: Documents, code: int) -> int:

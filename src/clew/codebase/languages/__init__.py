@@ -22,7 +22,9 @@ from clew.codebase.languages.formats import TEXT_FORMATS
 LANGUAGES: dict[str, Language] = {}  # name → language, of all that a grammar parses
 _SHEBANG = re.compile(rb"#!\s*(\S+)(?:[ \t]+(.*))?")
 
-__all__ = ["LANGUAGES", "Language", "detect_language", "load_grammar", "load_languages"]
+EMBEDDING = frozenset(("vue", "svelte", "astro"))  # formats that hold several languages
+
+__all__ = ["EMBEDDING", "LANGUAGES", "Language", "detect_language", "get_code_language", "load_grammar", "load_languages"]
 
 
 def load_languages() -> None:
@@ -34,6 +36,11 @@ def load_languages() -> None:
         if file.name != "formats.toml" and not file.with_suffix(".py").exists():
             LANGUAGES.update({each.name: each for each in load_tables(file)})
     _tables.cache_clear()
+
+
+def get_code_language(name: str) -> Language | None:
+    """Return the language that the code of a file is in: its own, or that of the scripts in a Vue, Svelte or Astro file; None for none."""
+    return LANGUAGES.get("typescript" if name in EMBEDDING else name)
 
 
 @cache

@@ -14,3 +14,6 @@
 (comment) @comment
 (documentation_comment) @comment
 (string_literal) @mask
+(program (annotation) @lead)
+(class_body (annotation) @lead)
+(extension_body (annotation) @lead)

@@ -10,3 +10,4 @@
 (quoted_content) @mask
 (call target: (identifier) @call)
 (call target: (dot right: (identifier) @call))
+(do_block (unary_operator operator: "@" operand: (call)) @lead)

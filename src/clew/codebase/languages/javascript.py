@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import cast
 
 from tree_sitter import Node
@@ -43,6 +43,12 @@ _EXPORTS = re.compile(r"^(?:module\.exports|exports|this|window|globalThis|self)
 _ENDINGS = (".ts", ".tsx", ".d.ts", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs", ".json", ".vue", ".svelte")
 _COMPILED = {".js": (".ts", ".tsx", ".d.ts"), ".jsx": (".tsx",), ".mjs": (".mts",), ".cjs": (".cts",)}
 _ALIAS, _EXPORT = "tsconfig:", "exports:"  # what roots that are no package's name begin with
+_BUNDLERS = ("vite", "vitest", "vue", "webpack", "rollup", "astro", "nuxt", "jest", "babel")
+# `"@": path.resolve(__dirname, "./src")`, `find: "@", replacement: "/src"`, `"^@/(.*)$": "<rootDir>/src/$1"`
+_BUNDLER_ALIAS = re.compile(
+    r"[\"'^]([@~$#][\w@~$#/-]{0,60}?)(?:/\*|/\(\.\*\))?\$?[\"'](?:\s*:|,\s*replacement:)[^\n]{0,120}?[\"'](?:<rootDir>|\.)?/?([\w-][\w./-]{0,100}?)"
+    r"(?:/\*|/\$1)?[\"'](?=[^\"'\n]*(?:\n|$))"
+)
 _COMMENT = re.compile(r"(\"(?:[^\"\\\n]|\\.)*\")|//[^\n]*|/\*.*?\*/", re.DOTALL)
 _TRAILING_COMMA = re.compile(r",(\s*[}\]])")
 _BUILTINS = split_words(
@@ -333,21 +339,48 @@ def _workspace_package(paths: PathIndex, module: str) -> list[ImportCandidate]:
 
 
 def _package(folder: str, data: bytes) -> dict[str, str]:
-    """Read the name of a package, and the files that it exports."""
+    """Read the name of a package, the files that it exports, and the names that its own files import them by."""
     stated = json.loads(data)
     name = get_text(stated, "name")
+    own = _aliases(folder, {key: _first_path(value) for key, value in get_table(stated, "imports").items()})
     if not name:
-        return {}
+        return own
     entries = get_table(stated, "exports")
     if not any(key.startswith(".") for key in entries):
         entries = {".": stated.get("exports") or stated.get("main")}
-    roots = {name: folder}
+    roots = {**own, name: folder}
     for key, value in entries.items():
         target = _first_path(value)
         if target:
             place = posixpath.normpath(posixpath.join(folder, target))
             roots[_EXPORT + posixpath.normpath(posixpath.join(name, key))] = place
     return roots
+
+
+def _aliases(folder: str, stated: Mapping[str, str]) -> dict[str, str]:
+    """Return the roots of names that stand for paths in the files below a folder: `#db` for a file, `@/*` or `std/` for what is in one."""
+    roots: dict[str, str] = {}
+    for name, target in stated.items():
+        place = posixpath.normpath(posixpath.join(folder, target.partition("*")[0]))
+        if target.startswith(".") and not place.startswith(".."):
+            roots[f"{_ALIAS}{folder}:{name.removesuffix('*').rstrip('/')}"] = "" if place == "." else place
+    return roots
+
+
+def _import_map(folder: str, data: bytes) -> dict[str, str]:
+    """Read `imports` of a deno.json or an import map."""
+    plain = _TRAILING_COMMA.sub(r"\1", _COMMENT.sub(lambda found: found.group(1) or "", data.decode("utf-8", "replace")))
+    return _aliases(folder, {key: _first_path(value) for key, value in get_table(json.loads(plain), "imports").items()})
+
+
+def _bundler(folder: str, data: bytes) -> dict[str, str]:
+    """Read the aliases of a bundler's configuration, which is a program: a name beginning with a mark, and the last path of its line."""
+    return _aliases(folder, {name: f"./{path}" for name, path in _BUNDLER_ALIAS.findall(data.decode("utf-8", "replace"))})
+
+
+def _svelte(folder: str, data: bytes) -> dict[str, str]:
+    """Read the aliases of a svelte.config.js, among which `$lib` is one without being stated."""
+    return _aliases(folder, {"$lib": "./src/lib"}) | _bundler(folder, data)
 
 
 def _first_path(value: object) -> str:
@@ -387,7 +420,13 @@ JAVASCRIPT = load_language(
     },
     read_imports=_imports,
     resolve_import=_resolve,
-    manifest_readers={"package.json": _package, **dict.fromkeys(("tsconfig.json", "tsconfig.base.json", "jsconfig.json"), _config)},
+    manifest_readers={
+        "package.json": _package,
+        **dict.fromkeys(("tsconfig.json", "tsconfig.base.json", "jsconfig.json"), _config),
+        **dict.fromkeys(("deno.json", "deno.jsonc", "import_map.json"), _import_map),
+        **{f"{name}.config.{ending}": _bundler for name in _BUNDLERS for ending in ("js", "ts", "mjs", "cjs", "mts")},
+        **dict.fromkeys(("svelte.config.js", "svelte.config.ts"), _svelte),
+    },
     link_import=_link,
     read_exports=_exports,
     read_types=_types,
