@@ -40,7 +40,6 @@ def reason(path: str, head: bytes = CODE, size: int = 100) -> FileCategory:
         ("noextension", b"plain words\n"),
         ("src/bind.rs", b"//! Glue around the bindings that bindgen generated: safe to edit.\npub fn f() {}\n"),
         ("src/once.ts", b"// Note: this file was generated once from the schema, and is maintained by hand.\nexport const a = 1\n"),
-        ("src/nul.py", b"SEPARATOR = '\0'\n"),
         ("third_party/zlib/zlib.c", b"int a;\n"),  # a folder's name says nothing
         ("pip/_vendor/rich/x.py", CODE),
         ("dist/index.js", b"run()\n"),

@@ -161,7 +161,8 @@ def test_files_of_one_name_that_share_nothing_are_no_twins(engine: Engine, root:
 def test_a_test_does_not_stand_before_what_it_does_not_check_by_what_it_uses(engine: Engine, root: Path) -> None:
     files = {
         "shop/redeem.py": 'def redeem_voucher(voucher):\n    """Redeem a voucher once."""\n    return voucher\n',
-        "shop/tests.py": 'from shop.redeem import redeem_voucher\n\n\ndef test_redeem():\n    """Redeem a voucher once."""\n    assert redeem_voucher(1)\n',
+        "shop/tests.py": "from shop.redeem import redeem_voucher\n\n\n"
+        'def test_redeem():\n    """Redeem a voucher once."""\n    assert redeem_voucher(1)\n',
         "compiler/spec/voucher_target.rs": "/// Redeem a voucher for a target triple.\npub fn redeem_voucher_target(v: u32) -> u32 { v }\n",
     }
     for path, text in files.items():

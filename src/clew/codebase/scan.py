@@ -394,10 +394,10 @@ def _is_binary(head: bytes, language: str | None) -> bool:
     zeros = head.count(0)
     if not zeros or is_wide(head):
         return False
-    return not (language in LANGUAGES and (zeros <= ZEROS_FREE or zeros * ZERO_SHARE_MAX < len(head)))
+    return not (language in LANGUAGES and zeros * ZERO_SHARE_MAX < len(head))
 
 
-ZERO_SHARE_MAX, ZEROS_FREE = 200, 2  # one byte in so many of source code may be 0, or so many of them: a string that holds one; guess
+ZERO_SHARE_MAX = 200  # one byte in so many of source code may be 0: a string that holds one; guess
 
 
 def _is_generated(folders: list[str], name: str, ending: str, head: bytes) -> bool:

@@ -28,6 +28,7 @@ Terms: TypeAlias = tuple[tuple[str, float], ...]
 TITLE_WEIGHT = 1.6  # words of the first line
 STATE_WEIGHT = 0.35  # what the task state's identifiers and files count beside the question's own
 TOUCHED_MAX = 12  # files of the working set that are looked at, the last ones
+WHOLE_NAME_GAIN = 3.0  # of the term of a whole name, against those of its parts, where a question is that name; guess
 NAMES_MAX = 4  # names that an answer says are nowhere; guess
 SPELLED_MAX = 24  # plain words of the first line that may be names
 SHORT_CHARS = 200  # guess: what a person types in one line
@@ -112,6 +113,7 @@ class Question:
         for word in self.title_words:
             for term in () if word.lower() in STOP_WORDS else split_word(word):
                 terms[term] = terms.get(term, 0.5) + (TITLE_WEIGHT - 0.5 if term not in weights else TITLE_WEIGHT - 1.0)
+        terms |= {term: WHOLE_NAME_GAIN * terms[term] for term in self._whole_names if term in terms}
         for term in _terms_of_names(self.state.recent_identifiers):
             terms.setdefault(term, STATE_WEIGHT)
         return tuple(sorted(terms.items(), key=lambda pair: (-pair[1], pair[0])))
@@ -149,7 +151,7 @@ class Question:
         """
         if not self.is_short:
             return ()
-        only = self.words if len(self.words) == 1 else ()
+        only = self.words if len(self.words) == 1 else [word for word in self.words if "-" in word]
         known = {part for path, _ in self.clues.paths for part in extract_words(path)}
         known.update(word for line in self.clues.errors for word in extract_words(line))  # an error's class is mostly a library's
         known.update(word for frame in self.clues.frames for word in extract_words(frame.function))
@@ -182,7 +184,7 @@ class Question:
         touched = [(each.path, each.last, STATE_WEIGHT) for each in files if each.last != "mention"]
         return Query(
             self.terms,
-            _plain(self.title_words),
+            tuple((term, WHOLE_NAME_GAIN * weight if term in self._whole_names else weight) for term, weight in _plain(self.title_words)),
             _plain(extract_words(" ".join((*quoted, *self.clues.errors[-2:])))),
             (*((name, 1.0, MatchKind.NAMED) for name in own), *((name, STATE_WEIGHT, MatchKind.RECENTLY_NAMED) for name in recent)),
             tuple((frame.path, frame.line, frame.function) for frame in self.clues.frames),
@@ -205,6 +207,12 @@ class Question:
     @cached_property
     def _vectors(self) -> dict[str, NDArray[np.float32]]:
         return {}
+
+    @cached_property
+    def _whole_names(self) -> frozenset[str]:
+        """The term of the whole of a question's only word, where that word is a name of several parts."""
+        only = [word for word in self.words if "-" not in word] if len(self.words) == 1 else [word for word in self.words if "-" in word]
+        return frozenset(split_word(word)[-1] for word in only if split_word(word)) if self.is_short else frozenset()
 
     @cached_property
     def _parts(self) -> tuple[str, str]:

@@ -212,12 +212,16 @@ def _is_about_a_file(snapshot: Snapshot, question: Question) -> bool:
 
 def _is_mentioned(snapshot: Snapshot, name: str, docs: Sequence[int]) -> bool:
     """Whether the text of one of these documents holds a name, however its words are joined: its terms are stems, and may be another's."""
-    wanted = name.replace("_", "").lower()
+    wanted = _joined(name)
     ids = snapshot.documents.ids_of(docs)
     texts = [record.full_text for record in snapshot.records(ids)]
     originals = snapshot.originals({text.blob for text in texts if text.blob})
     held = (originals[text.blob][text.start : text.end].decode("utf-8", "replace") if text.blob else text.inline for text in texts)
-    return any(wanted == word.replace("_", "").lower() for text in held for word in extract_words(text))
+    return any(wanted == _joined(word) for text in held for word in extract_words(text))
+
+
+def _joined(name: str) -> str:
+    return name.replace("_", "").replace("-", "").lower()
 
 
 def _heaviest(docs: Sequence[int], ranked: Sequence[int]) -> int:

@@ -16,11 +16,12 @@ import numpy as np
 
 from clew.records import MatchKind, MatchReason
 from clew.store.absence import Absence, find_absence
-from clew.store.bm25 import TermList, WordScores, score_words
+from clew.store.bm25 import TermList, WordScores, find_holders, score_words
 from clew.store.documents import Documents, Floats, Numbers
 from clew.store.name_resolution import Names
 from clew.store.quoted import Places, find_places
 from clew.text.postings import Role
+from clew.text.words import split_word
 
 Terms: TypeAlias = tuple[tuple[str, float], ...]
 
@@ -41,6 +42,7 @@ TOP_TEST_SHARE = 0.35  # a test speaks for its file so much less than the code
 OTHER_CASE_SHARE = 0.6  # of a symbol that is named as a plain word of the question but in another case; guess
 WHOLE_STEM = 0.99  # of a file's own name: all of it is spelled
 COMMITS = 30  # the best commits that are read for the files that they changed
+PROSE_HOLDERS_MAX = 24  # documents that hold a name which only documents hold: what more hold is a word; guess
 RESCORED = 400  # documents whose cosine is computed; guess, a few times what a packet shows of one channel
 
 
@@ -174,6 +176,7 @@ def search(documents: Documents, names: Names, query: Query, allows: Callable[[s
         values["lines"] = np.log1p(documents.lines[docs].astype(np.float32))
         for name, marks in (("is_file", parent < 0), ("is_test", documents.is_test), ("is_prose", documents.is_prose)):
             values[name] = marks[docs].astype(np.float32)
+        values["is_prose"][np.isin(docs, _meant_prose(documents, query))] = 0.0
         for role in (Role.DEMO, Role.BENCHMARK, Role.DECLARATION, Role.GENERATED):
             values[f"is_{role.name.lower()}"] = (documents.role[docs] == role).astype(np.float32)
         code = ChannelScores(docs, values, code_words)
@@ -291,6 +294,16 @@ def _by_spelling(documents: Documents, names: Names, query: Query) -> Floats:
                 value = np.float32((1.0 if spelling == word else OTHER_CASE_SHARE) / len(docs) ** 0.5)
                 found[docs] = np.maximum(found[docs], np.where(documents.parent[docs] >= 0, value, np.float32(0)))
     return found
+
+
+def _meant_prose(documents: Documents, query: Query) -> Numbers:
+    """Return the documents and settings that hold a name which a short question is about, and which no code holds."""
+    found: list[int] = []
+    for name in query.alone:
+        holders = find_holders(documents, split_word(name)[-1], PROSE_HOLDERS_MAX + 1) if split_word(name) else []
+        if len(holders) <= PROSE_HOLDERS_MAX and documents.is_prose[holders].all():
+            found += holders
+    return np.array(found, np.int32)
 
 
 def _by_path_words(documents: Documents, query: Query) -> dict[str, Floats]:

@@ -25,6 +25,8 @@ _MARKS = r"\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u06
 WORD_CHARS_MAX = 64  # longer runs are keys, hashes and encoded data: found by their first 64 characters
 _ASCII_WORD = re.compile(r"\w+", re.ASCII)
 _WORD = re.compile(rf"[{_UNSPACED_RANGES}]{{1,{WORD_CHARS_MAX}}}|(?:(?![{_UNSPACED_RANGES}])[\w{_MARKS}])+")
+_HYPHEN = re.compile(r"-[^\W\d_]\w")  # begins with its one fixed letter, which is looked for fast
+_BEFORE_HYPHEN, _BEHIND_HYPHEN = re.compile(r"\w+[^\W\d_](?!\w)"), re.compile(r"(?:-[^\W\d_]\w+)+")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _UNSPACED = re.compile(f"[{_UNSPACED_RANGES}]")
 _NAME_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\dA-Za-z_]+")
@@ -44,25 +46,51 @@ def compose_letters(text: str) -> str:
 
 
 def extract_words(text: str) -> list[str]:
-    """Return every identifier, number and run of other letters in a text, in order; letters composed, otherwise unchanged."""
-    return _ASCII_WORD.findall(text) if text.isascii() else _WORD.findall(compose_letters(text))
+    """Return every identifier, number and run of other letters in a text, in order, then the names that are joined by hyphens as a whole;
+    letters composed, otherwise unchanged.
+    """
+    if text.isascii():
+        words = _ASCII_WORD.findall(text)
+    else:
+        text = compose_letters(text)
+        words = _WORD.findall(text)
+    return words + _hyphenated(text) if "-" in text else words
+
+
+def _hyphenated(text: str) -> list[str]:
+    """Return the names whose words are joined by hyphens, as in `max-retries`, in order."""
+    found: list[str] = []
+    end = -1
+    for hyphen in _HYPHEN.finditer(text):
+        at = hyphen.start()
+        if at < end:
+            continue
+        before = _BEFORE_HYPHEN.match(text[max(0, at - WORD_CHARS_MAX) : at][::-1])
+        behind = _BEHIND_HYPHEN.match(text, at)
+        if before and behind:
+            end = behind.end()
+            found.append(text[at - before.end() : end])
+    return found
 
 
 def split_word(word: str) -> tuple[str, ...]:
     """Return the search terms of one word: its stemmed parts, then, if it has several, the stem of the whole without its joints.
-    `HTTPServer2` gives ("http", "server", "httpserver2"); a part of one letter is dropped unless it is all there is.
+    `HTTPServer2` gives ("http", "server", "httpserver2"); a part of one letter is dropped unless it is all there is. Of `max-retries` the
+    parts are words of their own, so it gives the whole alone.
     """
     return _split(word[:WORD_CHARS_MAX])  # cut first, because what was asked is kept
 
 
 @lru_cache(maxsize=1 << 17)
 def _split(word: str) -> tuple[str, ...]:
+    if "-" in word:
+        return (_stem(word.replace("-", "").replace("_", "").lower()),)
     if word.isascii():
         parts = [part.lower() for part in _PART.findall(word)]
     elif _UNSPACED.search(word):
         return tuple(word[at : at + 2] for at in range(max(1, len(word) - 1)))
     else:
-        parts = [part.lower() for part in _parts(compose_letters(word))]
+        parts = [part.casefold() for part in _parts(compose_letters(word))]  # ß is ss
     if len(parts) <= 1:
         return (_stem(parts[0]),) if parts else ()
     kept = [_stem(part) for part in parts if len(part) > 1]
