@@ -176,6 +176,7 @@ def _by_shared_names(snapshot: Snapshot, target: ImpactTarget, found: dict[str, 
     text = _text_of(snapshot, target)
     literals = {hash_term(make_literal_name(word)): word for word in _words(_LITERAL, text)}
     names = {hash_term(word): word for word in _words(_NAME, text)}
+    ending = target.path.rpartition(".")[2]
     sums: dict[tuple[str, str], float] = {}
     best: dict[tuple[str, str], tuple[float, str]] = {}
     seen: set[tuple[int, int]] = set()
@@ -186,8 +187,10 @@ def _by_shared_names(snapshot: Snapshot, target: ImpactTarget, found: dict[str, 
         seen.add((key, code))
         kind = "literals" if key in literals else "names"
         word = literals.get(key) or names.get(key, "")
-        if kind == "names" and not is_code_like(word):
-            continue  # `open`, `map` and `init` are names of everything
+        if kind == "names" and not is_code_like(word):  # `open`, `map` and `init` are names of everything, in every language
+            if ending != documents.paths[code].rpartition(".")[2]:
+                continue
+            word = ""  # counts, and is nothing that a reader would call shared
         weight = 1.0 / (count - 1)
         at = (kind, documents.paths[code])
         sums[at] = sums.get(at, 0.0) + weight
