@@ -451,7 +451,7 @@ def _facts(path: str, name: str, data: bytes, reading: _Reading, language: Langu
         for index, definition in enumerate(kept)
     )
     gaps = tuple((start, end) for start, end, owner in spans if owner == 0)
-    imports = reading.imports if language is not None and language.resolve_import is not None else find_written_imports(path, data)
+    imports = reading.imports or find_written_imports(path, data)
     return FileFacts(path, name, symbols, imports, gaps, reading.is_whole, reading.literals, package, reading.exports)
 
 
