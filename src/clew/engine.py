@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from clew.usecases.index import IndexResult
     from clew.usecases.ingest import IngestResult
     from clew.usecases.inputs import ProgressCallback
+    from clew.usecases.packets import PacketExplanation
     from clew.usecases.repair import RereadResult
     from clew.usecases.status import StoreStatus
     from clew.usecases.write import IncomingOutput, NewNote, WriteReport
@@ -185,6 +186,18 @@ class Engine:
         return usecases.augment.augment_transcript(
             self.store, self.settings, transcript, at=at, path=path, budget_tokens=budget_tokens, tokenizer=tokenizer
         )
+
+    def log_packet(self, path: Path, packet: Packet, *, session: str, asked_ns: int, took_ms: float, is_shown: bool) -> None:
+        """Store what was added to a session's prompt that came at `asked_ns`; is_shown: the agent read it."""
+        usecases.packets.log_packet(self.store, path, packet, session=session, asked_ns=asked_ns, took_ms=took_ms, is_shown=is_shown)
+
+    def find_last_session(self, path: Path) -> str:
+        """Return the id of the session of the repository's last logged prompt. Raises UsageError where nothing is logged."""
+        return usecases.packets.find_last_session(self.store, path)
+
+    def explain_last_packet(self, path: Path, session: str) -> PacketExplanation:
+        """Return what was added to the last logged prompt of a session, and what became of it. Raises UsageError."""
+        return usecases.packets.explain_last_packet(self.store, path, session)
 
     def build_map(self, path: Path, *, budget_tokens: int, tokenizer: str) -> Packet:
         """Return an overview of a repository, or of the folder or file in it that `path` names: its most used files and symbols."""

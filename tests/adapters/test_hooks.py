@@ -206,6 +206,24 @@ def test_a_prompt_gets_what_it_names_once(hooks: HookHandlers, tmp_path: Path, r
     assert again == {}
 
 
+def test_what_was_added_is_logged_after_the_answer(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:
+    told = Told(tmp_path / "s.jsonl", repo, "s")
+    event = payload("UserPromptSubmit", told, prompt="Why does `add_one` in calc.py add one?")
+    answer = hooks.handle_event("UserPromptSubmit", event)
+    assert hooks.context.run_pending_jobs(20)
+    engine = hooks.context.get_engine()
+
+    [entry] = engine.explain_last_packet(repo, engine.find_last_session(repo)).packet.entries
+    assert (entry.path, entry.name) == ("calc.py", "add_one")
+    assert entry.handle in added(answer)
+
+    event = payload("UserPromptSubmit", told, prompt="And why is calc.py so short?")
+    answer = hooks.handle_event("UserPromptSubmit", event)
+    hooks.record_undelivered("UserPromptSubmit", event, answer)
+    assert hooks.context.run_pending_jobs(20)
+    assert not engine.explain_last_packet(repo, "s").packet.is_shown
+
+
 @pytest.mark.parametrize(
     "prompt", ["", "yes", "ok, continue", "/compact", "<task-notification>add_one calc.py</task-notification>", "thanks!"]
 )

@@ -78,6 +78,15 @@ def find_latest_transcript(repo: Path) -> Path:
     return found
 
 
+def find_transcript(repo: Path, session: str) -> Path | None:
+    """Return the transcript of a session of the repository by its id; None where no client keeps it."""
+    from clew.adapters import clients
+    from clew.settings import find_workspace
+
+    files = (folder / f"{session}.jsonl" for folder in clients.find_transcript_dirs(find_workspace(repo)[1]))
+    return next((file for file in files if file.is_file()), None)
+
+
 def index_if_new(engine: Engine, path: Path, *, is_quiet: bool) -> None:
     """Index the repository that holds `path` if it was never indexed, and print that on standard error."""
     from clew.codebase import TREE_SOURCE

@@ -12,9 +12,10 @@ from functools import partial
 
 from clew.compaction import compressed
 from clew.errors import OriginalPurged
+from clew.lifecycle.packets import PACKET_KIND, find_citing, packets_source
 from clew.lifecycle.redaction import PRODUCER, TRANSCRIPT_KIND, build_piece_delta, rebuild_progress, redact_records
 from clew.ranking.importance import NEUTRAL, compute_importance
-from clew.records import Delta, Record, Tier
+from clew.records import Delta, Record, Tier, make_handle
 from clew.store.ports import LOCAL, PurgeResult, Reader, Snapshot, Writer
 from clew.text.secrets import mask_text
 from clew.transcript.redact import repeats_text, strip_user_text
@@ -80,21 +81,24 @@ def move_records(writer: Writer, workspace: str, ids: Sequence[str], tier: Tier,
 def purge_records(writer: Writer, workspace: str, ids: Sequence[str], *, reason: str, now_ns: int) -> PurgeResult:
     """Erase records, originals that nothing else needs, and their transcript lines; leave a tombstone of each.
 
-    Texts that a model made of a session with these records go too: their words may stand in them.
+    Texts that a model made of a session with these records go too, and the log of what was added to its prompts: their words may stand
+    in them. So do the packets of other sessions that point at one of them.
     """
     doomed = list(ids)
     changes: list[Delta] = []
     with writer.snapshot(LOCAL, workspace) as snapshot:
         told: dict[str, list[Record]] = {}
         for record in snapshot.records(ids):
-            if record.session and record.kind != compressed.KIND:
+            if record.session and record.kind not in (compressed.KIND, PACKET_KIND):
                 doomed += compressed.compressed_ids_containing(snapshot, record)
-            if record.session and record.kind != TRANSCRIPT_KIND:
+            if record.session and record.kind not in (TRANSCRIPT_KIND, PACKET_KIND):
                 doomed += _derived(snapshot, record)
                 told.setdefault(record.source, []).append(record)
         for source, records in told.items():
             doomed += _redact_lines(snapshot, source, records, changes)
             _redact_note(snapshot, source, changes)
+        sessions = {record.session for records in told.values() for record in records}
+        doomed += find_citing(snapshot, sessions, list(map(make_handle, doomed)))
     if changes:
         writer.apply(workspace, changes)
     purged = writer.purge(workspace, list(dict.fromkeys(doomed)), mask_text(reason), now_ns)
@@ -104,15 +108,24 @@ def purge_records(writer: Writer, workspace: str, ids: Sequence[str], *, reason:
 
 
 def purge_whole_source(writer: Writer, workspace: str, source: str, *, reason: str, now_ns: int) -> PurgeResult:
-    """Erase a whole source, a session or a file, with all its records ever, and with texts that a model made of it."""
-    made = compressed.compressed_source(source.removeprefix("session:").partition("/")[0])
+    """Erase a whole source, a session or a file, with all its records ever, texts that a model made of it, and packets that name it."""
+    session, gone = source.removeprefix("session:").partition("/")[0], PurgeResult(0, 0, 0)
+    beside = (compressed.compressed_source(session), packets_source(session)) if source.startswith("session:") else ()
+    if source.startswith("file:"):
+        gone = purge_packets_naming(writer, workspace, source.removeprefix("file:"), reason=reason, now_ns=now_ns)
     with writer.snapshot(LOCAL, workspace) as snapshot:
-        is_compressed = source.startswith("session:") and snapshot.source_state(made) is not None
-    if is_compressed:
-        gone = writer.purge_source(workspace, made, mask_text(reason), now_ns)
-        rest = writer.purge_source(workspace, source, mask_text(reason), now_ns)
-        return PurgeResult(gone.records + rest.records, gone.blobs + rest.blobs, gone.size + rest.size)
-    return writer.purge_source(workspace, source, mask_text(reason), now_ns)
+        known = snapshot.states_of_sources(beside)
+    for each in (*known, source):
+        one = writer.purge_source(workspace, each, mask_text(reason), now_ns)
+        gone = PurgeResult(gone.records + one.records, gone.blobs + one.blobs, gone.size + one.size)
+    return gone
+
+
+def purge_packets_naming(writer: Writer, workspace: str, path: str, *, reason: str, now_ns: int) -> PurgeResult:
+    """Erase what the log says of prompts to which the file at `path` was added."""
+    with writer.snapshot(LOCAL, workspace) as snapshot:
+        ids = find_citing(snapshot, (), [path])
+    return writer.purge(workspace, ids, mask_text(reason), now_ns) if ids else PurgeResult(0, 0, 0)
 
 
 def record_use(writer: Writer, workspace: str, ids: Sequence[str], *, now_ns: int) -> None:

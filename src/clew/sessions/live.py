@@ -72,6 +72,7 @@ class LiveSession(msgspec.Struct):
     is_started           the hook of its start was received.
     owed, owed_given     hand-off that its start could not deliver in time; the one that was added to the last prompt.
     added, saved_last    handles added to the last prompt, tokens saved by the last output, until they are known to be delivered.
+    asked_ns             time of the last prompt that was searched for.
     late, late_at        consecutive prompts answered too late; time of the last of them.
     is_late              the last prompt was answered too late.
     ended                why the session ended, "" while it runs.
@@ -93,6 +94,7 @@ class LiveSession(msgspec.Struct):
     owed_given: str = ""
     added: list[str] = []
     saved_last: int = 0
+    asked_ns: int = 0
     late: int = 0
     late_at: float = 0.0
     is_late: bool = False

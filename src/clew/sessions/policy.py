@@ -72,6 +72,7 @@ class SessionPolicy:
     ) -> None:  # fmt: skip
         self.context, self.sessions, self.transcripts_of = context, sessions, transcripts_of
         self._prompts: dict[str, tuple[str, float]] = {}
+        self._late: set[int] = set()  # times of prompts whose packet did not reach the client, until it is logged
         self._prepared: OrderedDict[tuple[str, int, int, int, int], Spans] = OrderedDict()
         self._preparing = threading.Lock()
         self._reading = threading.Lock()  # one thread ingests a transcript at a time: two would begin at the same line
@@ -295,7 +296,7 @@ class SessionPolicy:
             live.last_packet = LastPacket("prompt", why="the last ones were too slow, so this one was not asked")
             return None
         live.late, live.is_late = live.late if live.is_late else 0, False
-        started = time.perf_counter()
+        started, asked_ns = time.perf_counter(), time.time_ns()
         settings = self.context.settings
         task = self.read_task(live) if live.has_transcript else None
         packet = self.context.get_engine().augment_prompt(
@@ -303,10 +304,23 @@ class SessionPolicy:
             session=live.id, seen=live.seen, deadline_ms=_PROMPT_DEADLINE_MS,
         )  # fmt: skip
         why = "likely to be needed" if packet.entries else "nothing was likely enough to be needed"
-        live.last_packet = LastPacket.from_packet("prompt", packet, (time.perf_counter() - started) * 1000, why)
+        took_ms = (time.perf_counter() - started) * 1000
+        live.last_packet = LastPacket.from_packet("prompt", packet, took_ms, why)
+        self._log_packet(live, packet, asked_ns, took_ms)
         live.added = [entry.handle for entry in packet.entries]
         live.seen.extend(live.added)
         return packet if packet.entries else None
+
+    def _log_packet(self, live: LiveSession, packet: Packet, asked_ns: int, took_ms: float) -> None:
+        """Schedule that a packet is stored, once it is known whether it reached the client."""
+        live.asked_ns, session, cwd = asked_ns, live.id, Path(live.cwd)
+
+        def log() -> None:
+            is_shown = asked_ns not in self._late
+            self._late.discard(asked_ns)
+            self.context.get_engine().log_packet(cwd, packet, session=session, asked_ns=asked_ns, took_ms=took_ms, is_shown=is_shown)
+
+        self.context.schedule(f"packet:{session}:{asked_ns}", log, after_s=_QUIET_S)
 
     # -- Tools and files ------------------------------------------------------------------------------
 
@@ -393,6 +407,7 @@ class SessionPolicy:
         live.owed, live.owed_given = live.owed_given or live.owed, ""
         live.seen = [handle for handle in live.seen if handle not in live.added]
         live.late, live.late_at, live.is_late = live.late + 1, time.time(), True
+        self._late.add(live.asked_ns)
         live.last_packet = LastPacket("prompt", why="its search took longer than a prompt may wait")
         self._clear_last(live)
 

@@ -51,6 +51,9 @@ def purge(store: Writer, path: Path, *, handles: Sequence[str] = (), source: str
     if get_source_state(store, key, source) is None:
         raise UnknownHandle(source)
     gone = lifecycle.purge_whole_source(store, key, source, reason=reason, now_ns=time.time_ns())
+    memory, _ = find_memory(store, path)
+    if source.startswith("file:") and memory != key:  # a work tree of its own: its sessions are stored with those of the others
+        lifecycle.purge_packets_naming(store, memory, source.removeprefix("file:"), reason=reason, now_ns=time.time_ns())
     if source.startswith("session:"):
         usecases.ingest.record_edited_files(store, key, [source.removeprefix("session:")])
     return gone

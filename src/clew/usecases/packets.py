@@ -1,0 +1,84 @@
+"""Packets: log what was added to a prompt, after it was answered, and explain it with what became of it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from clew.errors import UsageError
+from clew.lifecycle.apply import apply_deltas
+from clew.lifecycle.forget import purge_records
+from clew.lifecycle.packets import PACKETS_PREFIX, LoggedPacket, build_packet, find_surplus, packets_source, read_packet
+from clew.packet.options import OriginalCache
+from clew.records import Packet, Record
+from clew.store.ports import LOCAL, Reader, Snapshot, Writer
+from clew.usecases.inputs import get_source_state
+from clew.usecases.places import find_memory, open_memory
+
+_TOUCHES = {"read": "read", "edit": "edited", "write": "written"}
+_CLOCKS_APART_NS = 5_000_000_000  # a prompt's record may bear an earlier time than the hook's by this; guess
+_SURPLUS = "the log of packets keeps the last ones of a session"
+
+
+def log_packet(store: Writer, path: Path, packet: Packet, *, session: str, asked_ns: int, took_ms: float, is_shown: bool) -> None:
+    """Store what was added to a session's prompt that came at `asked_ns`. Of a long session the oldest packets are erased."""
+    key, _ = open_memory(store, path)
+    state = get_source_state(store, key, packets_source(session))
+    made = build_packet(packet, session=session, asked_ns=asked_ns, took_ms=took_ms, is_shown=is_shown, state=state)
+    apply_deltas(store, key, [made])
+    with store.snapshot(LOCAL, key) as snapshot:
+        surplus = find_surplus(snapshot, session)
+    if surplus:
+        purge_records(store, key, surplus, reason=_SURPLUS, now_ns=time.time_ns())
+
+
+@dataclass(frozen=True, slots=True)
+class PacketExplanation:
+    """A packet of the log with the prompt that it was added to, and what became of each entry.
+
+    prompt  the prompt's record; None while the session is not ingested up to there. `asked` its words.
+    became  of each entry, in order: "read", "edited" or "written", the last that the session did with its file since; "" for nothing.
+    """
+
+    record: Record
+    packet: LoggedPacket
+    prompt: Record | None
+    asked: str
+    became: tuple[str, ...]
+
+
+def find_last_session(store: Reader, path: Path) -> str:
+    """Return the id of the session whose prompt was last asked about in a repository. Raises UsageError where the log is empty."""
+    key, _ = find_memory(store, path)
+    with store.snapshot(LOCAL, key) as snapshot:
+        states = snapshot.source_states(PACKETS_PREFIX)
+    if not states:
+        raise UsageError("no prompt of this repository was ever added to\nhint: clew adds to prompts where its hooks are set up: clew init")
+    return max(states, key=lambda state: (state.mtime_ns, state.source)).source.removeprefix(PACKETS_PREFIX)
+
+
+def explain_last_packet(store: Reader, path: Path, session: str) -> PacketExplanation:
+    """Return what was added to the last prompt of a session, and what became of it. Raises UsageError where nothing is logged of it."""
+    key, _ = find_memory(store, path)
+    with store.snapshot(LOCAL, key) as snapshot:
+        records = snapshot.records_of_sources(packets_source(session))
+        if not records:
+            raise UsageError(f"nothing is logged of session {session}\nhint: without --session the last prompt of the repository is meant")
+        return _explain(snapshot, records[-1])
+
+
+def _explain(snapshot: Snapshot, record: Record) -> PacketExplanation:
+    packet = read_packet(record)
+    since = record.at_ns - _CLOCKS_APART_NS
+    records = snapshot.records_of_sources(f"session:{record.session}", f"session:{record.session}/live")
+    later = [one for one in records if one.at_ns >= since]
+    prompts = [one for one in later if one.kind == "prompt" and not one.agent]
+    prompt = min(prompts, key=lambda one: (abs(one.at_ns - record.at_ns), one.seq), default=None)
+    seq = prompt.seq if prompt else -1
+    last: dict[str, str] = {}
+    for one in sorted(later, key=lambda one: (one.at_ns, one.seq)):
+        if one.path and one.kind in _TOUCHES and one.seq > seq:
+            last[one.path] = _TOUCHES[one.kind]
+    asked = OriginalCache(snapshot).text_of(prompt.full_text) if prompt else ""
+    return PacketExplanation(record, packet, prompt, asked, tuple(last.get(entry.path, "") for entry in packet.entries))
