@@ -94,6 +94,13 @@ def test_a_linter_is_a_check_of_lint_and_a_failed_test_run_stands_beside_it() ->
     assert work.checks("cart.py") == [("lint", "passed", "ruff check ."), ("tests", "failed", "pytest -q")]
 
 
+def test_a_command_that_named_its_tool_when_it_failed_covers_the_same_files_when_it_passes_in_silence() -> None:
+    error = "src/total.ts(4,2): error TS2345: Argument of type 'string' is not assignable to parameter of type 'number'."
+    work = Work().edit("src/total.ts").edit("src/cart.ts").run("pnpm verify", error, 2).edit("src/total.ts").run("pnpm verify")
+
+    assert work.checks("src/cart.ts") == [("types", "passed", "pnpm verify")]
+
+
 @pytest.mark.parametrize(
     ("command", "output", "covered"),
     [

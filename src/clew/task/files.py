@@ -452,16 +452,18 @@ class FileTracker:
                 if not is_named and known and known[0].verdict is Verdict.PASSED:
                     del file.checks[form]  # it may be the one that failed
                 continue
-            has_passed = any(old.verdict is Verdict.PASSED and old.kind == run.kind for old, _ in file.checks.values())
-            is_failure = value is Verdict.FAILED and has_passed and run.may_concern(file.path) and run.reaches(file.path)
-            if not (run.covers(file.path) or is_failure) or file.now.state in (FileStatus.REMOVED, FileStatus.REVERTED):
+            # Without output nothing says which tool it was; what the same command covered when it said so, it covers now.
+            ran = known[1] if known and not run.covers(file.path) else run
+            has_passed = any(old.verdict is Verdict.PASSED and old.kind == ran.kind for old, _ in file.checks.values())
+            is_failure = value is Verdict.FAILED and has_passed and ran.may_concern(file.path) and ran.reaches(file.path)
+            if not (ran.covers(file.path) or is_failure) or file.now.state in (FileStatus.REMOVED, FileStatus.REVERTED):
                 continue
             is_stale = bool(ran_at >= 0 and known and known[0].is_stale)
             for name, (old, before) in list(file.checks.items()):
-                is_doubtful = value is Verdict.FAILED and old.verdict is Verdict.PASSED and old.kind == run.kind
-                if name == form or run.scope.covers(before.scope) or is_doubtful:
+                is_doubtful = value is Verdict.FAILED and old.verdict is Verdict.PASSED and old.kind == ran.kind
+                if name == form or ran.scope.covers(before.scope) or is_doubtful:
                     del file.checks[name]
-            file.checks[form] = replace(check, is_stale=is_stale), run
+            file.checks[form] = replace(check, kind=ran.kind, is_stale=is_stale), ran
             while len(file.checks) > CHECKS_MAX:
                 del file.checks[next(iter(file.checks))]
 

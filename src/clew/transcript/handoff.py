@@ -574,7 +574,7 @@ def _file_line(file: FileState, shown_checks: str) -> str:
     said += [f"moved from {file.moved_from}"] if file.moved_from else []
     said[0] += f" to {file.moved_to}" if file.moved_to else ""
     checked = [check for check in file.checked_by if check.verdict is not Verdict.NOT_SEEN][-FILE_CHECKS_MAX:]
-    said += [_file_check(check, is_named=f"{check.command}\n" not in shown_checks) for check in checked]
+    said += dict.fromkeys(_file_check(check, is_named=f"{check.command}\n" not in shown_checks) for check in checked)
     is_prose = file.path.rpartition(".")[2].lower() in PROSE_EXTENSIONS
     said += [] if file.was_tried or is_prose or file.state is FileStatus.REMOVED else ["not checked since"]
     if file.is_committed:
