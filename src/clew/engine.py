@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from clew.recall.recall import Recalled
     from clew.records import Observation, Packet, Remark, Spans, TaskState, Tier
     from clew.store.ports import PurgeResult, Writer
+    from clew.store.rows import ImportResult
     from clew.transcript.follow import ProgressReader
     from clew.transcript.session_files import SessionFiles
     from clew.usecases.augment import PromptAddition
     from clew.usecases.compact import CompactionInput
+    from clew.usecases.exchange import ExportResult
     from clew.usecases.explain import RecordExplanation, UnfoldedRecord
     from clew.usecases.index import IndexResult
     from clew.usecases.ingest import IngestResult
@@ -280,3 +282,11 @@ class Engine:
     def purge(self, path: Path, *, handles: Sequence[str] = (), source: str = "", reason: str = "") -> PurgeResult:
         """Erase records, or a whole source, with their originals. Cannot be undone."""
         return usecases.forget.purge(self.store, path, handles=handles, source=source, reason=reason)
+
+    def export(self, path: Path | None, target: Path, *, is_forced: bool = False) -> ExportResult:
+        """Write all that is stored of the repository that holds `path`, or of all repositories (None), to one file."""
+        return usecases.exchange.export_store(self.store, path, target, is_forced=is_forced)
+
+    def import_file(self, source: Path, path: Path | None = None) -> ImportResult:
+        """Add what the store lacks of such a file; `path` names the folder here that its one repository has."""
+        return usecases.exchange.import_store(self.store, source, path)

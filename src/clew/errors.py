@@ -102,6 +102,14 @@ class InvalidDelta(StoreError):
         super().__init__(f"delta of {source!r} by {by!r}: {reason}\nhint: this is a defect of the producer; please report it")
 
 
+class InvalidExport(ClewError):
+    """Raised where an export is damaged, contradicts itself, or is of a newer format. Nothing of it was stored."""
+
+    def __init__(self, reason: str, hint: str = "export it again, and copy it whole") -> None:
+        self.reason = reason
+        super().__init__(f"the export cannot be imported: {reason}; nothing was stored\nhint: {hint}")
+
+
 class PurgeUnfinished(StoreError):
     """Raised where records were erased, but their old bytes may remain in a file beside the database."""
 

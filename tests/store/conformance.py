@@ -14,9 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeAlias
 
-from clew.errors import InvalidDelta, OriginalPurged, StoreClosed, UnknownWorkspace
+from clew.errors import InvalidDelta, InvalidExport, OriginalPurged, StoreClosed, UnknownWorkspace
 from clew.records import (
     Blob,
     Delta,
@@ -38,6 +39,7 @@ from clew.records import (
 from clew.store.memory import MemoryStore
 from clew.store.originals import digest_of
 from clew.store.ports import LOCAL, Reader, Snapshot, Writer
+from clew.store.rows import EdgeRow, OriginalRow, PostingsRow, RecordRow, TombstoneRow
 from clew.text.postings import SearchDocument, pack_postings
 from tests.looking import look
 
@@ -188,6 +190,137 @@ def _live(store: Reader, ids: Sequence[str]) -> list[bool]:
 def _indexed(store: Reader, workspace: str = SPACE) -> list[str]:
     index = look(store, workspace).documents
     return sorted(index.id_of(doc) for doc in range(index.size) if index.alive[doc])
+
+
+# -- export and import -----------------------------------------------------------------------------
+
+
+def _fill_for_export(store: Writer) -> tuple[list[str], list[str]]:
+    """Fill a workspace with records that live, ended, moved, were used and were purged; return the ids and the digests of originals."""
+    first = make_delta("file:a.py", [("a", "def a(): ..."), ("b", "def b(): ...")], at_ns=3)
+    second = make_delta("file:a.py", [("a", "def a(): changed"), ("b", "def b(): other")], at_ns=5)
+    session = make_delta(
+        "session:s/na\udce9ve", [("turn 1", "the harbour"), ("turn 2", "the mast"), ("turn 3", "the secret")], note='{"at": "\ud83d"}'
+    )
+    edge = Edge(
+        EdgeKind.MENTIONS, session.records[0].id, second.records[0].id, 0.25, session.records[0].digest, second.records[0].digest, "t"
+    )
+    ended = Supersession(session.records[1].id, session.records[0].id, EndReason(EndKind.OTHER, ("an\udce9w",)), 3, 9)
+    more = replace(
+        make_delta("session:s/na\udce9ve", [("turn 4", "the sail")], is_whole=False, first_seq=3), edges=(edge,), superseded=(ended,)
+    )
+    gone = make_delta("file:gone.py", [("gone", "def gone(): ...")])
+    store.apply(SPACE, [first, session, gone])
+    store.apply(SPACE, [second, more, retirement("file:gone.py")])
+    store.move(SPACE, [session.records[0].id], Tier.ARCHIVED)
+    store.touch(SPACE, [second.records[0].id, more.records[0].id], 77)
+    store.purge(SPACE, [session.records[2].id], "na\udce9ve", 88)
+    deltas = (first, second, session, more, gone)
+    return [each for delta in deltas for each in _ids(delta)], [blob.digest for delta in deltas for blob in delta.blobs]
+
+
+@_behaviour
+def an_export_holds_the_whole_workspace(store: Writer) -> None:
+    """What was exported and imported into an empty store answers every question as before, and nothing of it is there twice."""
+    ids, digests = _fill_for_export(store)
+    other = MemoryStore()
+
+    other.import_rows(store.export_rows([SPACE]))
+    once = contents(other, SPACE, ids, digests)
+    again = other.import_rows(store.export_rows([SPACE]))
+
+    wanted = contents(store, SPACE, ids, digests)
+    _expect({**once, "workspace": 0}, {**wanted, "workspace": 0}, "what the other store answers")
+    _expect({**contents(other, SPACE, ids, digests), "workspace": 0}, {**wanted, "workspace": 0}, "what it answers after a second import")
+    _expect((again.sources, again.records, again.originals, again.tombstones, again.kept, again.differing), (0, 0, 0, 0, 3, 0), "counts")
+
+
+@_behaviour
+def an_import_brings_the_whole_workspace(store: Writer) -> None:
+    """What another store exported answers every question here as it did there, also when it is imported twice."""
+    other = MemoryStore()
+    other.open_workspace(SPACE, "/repository")
+    ids, digests = _fill_for_export(other)
+
+    store.import_rows(other.export_rows([SPACE]))
+    store.import_rows(other.export_rows([SPACE]))
+
+    wanted = contents(other, SPACE, ids, digests)
+    _expect({**contents(store, SPACE, ids, digests), "workspace": 0}, {**wanted, "workspace": 0}, "what this store answers")
+
+
+@_behaviour
+def an_import_changes_nothing_that_is_there(store: Writer) -> None:
+    """A source that the store has stays as it is, with all its records; what it lacks is added."""
+    here = make_delta("file:a.py", [("a", "def a(): here")])
+    there = make_delta("file:a.py", [("a", "def a(): there")])
+    more = make_delta("file:b.py", [("b", "def b(): ...")])
+    other = MemoryStore()
+    other.open_workspace(SPACE, "/elsewhere")
+    other.apply(SPACE, [replace(there, state=replace(there.state, size=99)) if there.state else there, more])
+    store.apply(SPACE, [here])
+
+    result = store.import_rows(other.export_rows([SPACE]))
+
+    _expect((result.sources, result.kept, result.differing), (1, 1, 1), "counts")
+    _expect(_live(store, _ids(here) + _ids(more)), [True, True], "what lives")
+    _expect(look(store, SPACE).records(_ids(there)), [], "the other version")
+    _expect(store.roots(), [(SPACE, "/repository")], "the folder")
+    _expect_raise(KeyError, lambda: look(store, SPACE).original(there.blobs[0].digest), "its original")
+
+
+@_behaviour
+def what_was_purged_here_is_not_imported(store: Writer) -> None:
+    """A purge holds against an export that was made before it; a tombstone that comes erases nothing."""
+    delta = make_delta("file:a.py", [("a", "the secret"), ("b", "the rest")])
+    for purge in (lambda: store.purge(SPACE, [delta.records[0].id], "why", 5), lambda: store.purge_source(SPACE, "file:a.py", "why", 6)):
+        store.apply(SPACE, [delta])
+        rows = list(store.export_rows([SPACE]))
+        purge()
+        result = store.import_rows(rows)
+        _expect(look(store, SPACE).records([delta.records[0].id]), [], "the record")
+        _expect_raise(OriginalPurged, lambda: look(store, SPACE).original(delta.blobs[0].digest), "its original")
+    _expect(result.purged > 0, True, "the count")
+    other = MemoryStore()
+    other.open_workspace(SPACE, "/elsewhere")
+    other.apply(SPACE, [delta])
+    _expect(other.import_rows(store.export_rows([SPACE])).still_held, 4, "tombstones of what is held")
+    _expect(_live(other, _ids(delta)), [True, True], "what is held")
+
+
+@_behaviour
+def an_import_that_contradicts_itself_stores_nothing(store: Writer) -> None:
+    """Rows that are damaged, out of order, or refer to what is not there are refused, all of them."""
+    other = MemoryStore()
+    other.open_workspace("new", "/elsewhere")
+    other.apply("new", [make_delta("file:a.py", [("a", "def a(): ..."), ("b", "def b(): ...")])])
+    rows = list(other.export_rows(["new"]))
+    head, source, held, *_ = rows
+    originals = [row for row in rows if isinstance(row, OriginalRow)]
+    record = next(row for row in rows if isinstance(row, RecordRow))
+    words = next(row for row in rows if isinstance(row, PostingsRow))
+    far = replace(record.record.texts[1], end=1000)
+    for bad in (
+        rows[1:],
+        [],
+        [head, *rows[2:]],
+        [row for row in rows if row is not originals[0]],
+        [row for row in rows if row is not words],
+        [row for row in rows if row is not record],
+        [*rows, record],
+        [*rows, held],
+        [head, source, *rows[1:]],
+        [replace(originals[0], data=b"other") if row is originals[0] else row for row in rows],
+        [replace(words, data=words.data[:-9]) if row is words else row for row in rows],
+        [replace(record, record=replace(record.record, texts=(far,))) if row is record else row for row in rows],
+        [replace(record, record=replace(record.record, texts=())) if row is record else row for row in rows],
+        [replace(record, record=replace(record.record, id="\n")) if row is record else row for row in rows],
+        [replace(record, is_indexed=False) if row is record else row for row in rows],
+        [*rows, EdgeRow("file:a.py", Edge(EdgeKind.TESTS, "a", "b", float("nan")))],
+        [*rows, TombstoneRow("other", "x", "", 0)],
+    ):
+        _expect_raise(InvalidExport, partial(store.import_rows, bad), "a refusal")
+    _expect([place.key for place in store.workspaces()], [SPACE], "workspaces")
 
 
 # -- workspaces -----------------------------------------------------------------------------------

@@ -10,9 +10,10 @@ from clew import __version__
 
 COMMANDS = (
     "init", "index", "ingest", "retrieve", "map", "impact", "state", "augment", "compact", "compress", "models", "eval",
-    "unfold", "explain", "remember", "status", "forget", "purge", "serve", "doctor", "repair", "uninstall",
+    "unfold", "explain", "remember", "status", "forget", "purge", "export", "import", "serve", "doctor", "repair", "uninstall",
 )  # fmt: skip
 """Names of the commands in the order of the help. Each is a module of `clew.cli.commands` with a function `command`."""
+_MODULES = {"import": "import_file"}  # a module cannot have a keyword's name
 
 
 class _LazyGroup(click.Group):
@@ -24,7 +25,7 @@ class _LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Return the command, None if there is none of this name."""
-        return importlib.import_module(f"clew.cli.commands.{cmd_name}").command if cmd_name in COMMANDS else None
+        return importlib.import_module(f"clew.cli.commands.{_MODULES.get(cmd_name, cmd_name)}").command if cmd_name in COMMANDS else None
 
 
 _EPILOG = """\b

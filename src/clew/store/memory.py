@@ -7,15 +7,28 @@ such as those of a compaction.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Generator, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 
-from clew.errors import OriginalPurged, StoreClosed, UnknownWorkspace
+from clew.errors import InvalidExport, OriginalPurged, StoreClosed, UnknownWorkspace
 from clew.records import Delta, Edge, Record, SourceState, Status, Tier
 from clew.store import rules
 from clew.store.documents import Documents
 from clew.store.ports import PurgeResult, RefreshResult, Snapshot, Workspace, WriteResult
+from clew.store.rows import (
+    EdgeRow,
+    HeldOriginal,
+    ImportResult,
+    OriginalRow,
+    PostingsRow,
+    RecordRow,
+    SourceRow,
+    StoredRow,
+    TombstoneRow,
+    WorkspaceRow,
+    check_rows,
+)
 from clew.store.shard import PartKey, compute_part_digest
 from clew.text import postings
 
@@ -83,6 +96,13 @@ class MemoryStore:
     def snapshot(self, tenant: str, workspace: str, as_of_ns: int = 0) -> Snapshot:
         """Open one workspace for reading, now or as of a time; while it is open, writes go to a copy of the workspace."""
         return Snapshot(_MemoryRows(self._spaces.get(rules.stored_key(tenant, workspace)) or _Space("")), as_of_ns)
+
+    def export_rows(self, workspaces: Sequence[str]) -> Generator[StoredRow]:
+        """Yield all that these workspaces hold. Raises UnknownWorkspace."""
+        for key in workspaces:
+            if key not in self._spaces:
+                raise UnknownWorkspace(key)
+            yield from _list_rows(key, deepcopy(self._spaces[key]))
 
     def close(self) -> None:
         """Drop all contents; later calls raise StoreClosed."""
@@ -157,6 +177,22 @@ class MemoryStore:
         purge = _bury(space, gone, {source}, (reason, at_ns), is_done=is_known)
         space.originals_of.pop(source, None)
         return purge
+
+    def import_rows(self, rows: Iterable[StoredRow]) -> ImportResult:
+        """Add what this store lacks of these rows, or nothing. Raises InvalidExport."""
+        result = ImportResult()
+        changed: dict[str, _Space] = {}
+        coming: list[StoredRow] = []
+        for row in [*check_rows(rows), WorkspaceRow("", "")]:
+            if isinstance(row, WorkspaceRow):
+                if coming and isinstance(head := coming[0], WorkspaceRow):
+                    space = changed.get(head.key) or deepcopy(self._spaces.get(head.key)) or _Space(head.root)
+                    changed[head.key] = replace(space, readers=0)
+                    _add_rows(changed[head.key], coming[1:], result)
+                coming = []
+            coming.append(row)
+        self._spaces.update(changed)
+        return result
 
     # -- inside ---------------------------------------------------------------------------------
 
@@ -357,3 +393,95 @@ def _bury(space: _Space, gone: Collection[str], touched: Collection[str], said: 
     space.purged_originals.update(dict.fromkeys(erased, said[0]))
     space.generation += is_done
     return PurgeResult(len(gone), len(sizes), sum(sizes))
+
+
+def _list_rows(key: str, space: _Space) -> Iterable[StoredRow]:
+    yield WorkspaceRow(key, space.root)
+    yield from (SourceRow(source, space.states.get(source)) for source in space.ids_of)
+    yield from (HeldOriginal(source, digest) for source, digests in space.originals_of.items() for digest in sorted(digests))
+    yield from (OriginalRow(digest, data) for digest, data in space.originals.items())
+    held = [holding for holders in space.holdings.values() for holding in holders.values()]
+    for holding in sorted(held, key=lambda holding: holding.born):
+        yield RecordRow(holding.record, holding.status, holding.is_indexed)
+    yield from (PostingsRow(source, part, data) for source, parts in space.segments.items() for part, data in sorted(parts.items()))
+    yield from (EdgeRow(source, edge) for source, edges in space.edges.items() for edge in edges.values())
+    for record_id, status in space.purged_records.items():
+        yield TombstoneRow("record", record_id, "".join(map(str, status.reason.values)) if status.reason else "", status.valid_to_ns)
+    yield from (TombstoneRow("original", digest, reason, 0) for digest, reason in space.purged_originals.items())
+
+
+def _add_rows(space: _Space, rows: Iterable[StoredRow], result: ImportResult) -> None:
+    """Add rows that were checked to a workspace. Raises InvalidExport, and may then have added some."""
+    had, seen = set(space.ids_of), set[str]()
+    result.workspaces += 1
+    space.generation += 1
+
+    def is_new(source: str) -> bool:
+        if source not in seen:
+            raise InvalidExport(f"a row names the source {source!r}, which is not in it")
+        return source not in had
+
+    for row in rows:
+        match row:
+            case SourceRow(name, state):
+                if name in seen:
+                    raise InvalidExport(f"source {name!r} stands in it twice")
+                seen.add(name)
+                result.kept += name in had
+                result.differing += name in had and space.states.get(name) != state
+                if is_new(name):
+                    result.sources += 1
+                    space.ids_of[name] = set()
+                    if state is not None:
+                        space.states[name] = state
+            case HeldOriginal(source, digest) if is_new(source) and digest not in space.purged_originals:
+                space.originals_of.setdefault(source, set()).add(digest)
+            case OriginalRow(digest, data):
+                is_named = any(digest in digests for digests in space.originals_of.values())
+                result.purged += digest in space.purged_originals
+                if digest not in space.purged_originals and digest not in space.originals and is_named:
+                    space.originals[digest] = data
+                    result.originals += 1
+                    result.size += len(data)
+            case RecordRow(record) if is_new(record.source):
+                digests = {text.blob for text in record.texts if text.blob}
+                if record.id in space.purged_records or not digests.isdisjoint(space.purged_originals):
+                    result.purged += 1
+                    continue
+                if any(text.blob and text.end > len(space.originals.get(text.blob, b"")) for text in record.texts):
+                    raise InvalidExport(f"a text of record {record.id} points into an original that is not there, or ends before")
+                if record.id in space.ids_of[record.source]:
+                    raise InvalidExport(f"record {record.id} stands in it twice")
+                space.births += 1
+                space.holdings.setdefault(record.id, {})[record.source] = _Holding(record, row.status, row.is_indexed, space.births)
+                space.ids_of[record.source].add(record.id)
+                space.ids_of_subject.setdefault(record.subject, set()).add(record.id)
+                space.originals_of.setdefault(record.source, set()).update(digests)
+                result.records += 1
+            case PostingsRow(source, part, data) if is_new(source):
+                ids = postings.read_packed_ids(data)
+                gone = {record_id for record_id in ids if record_id not in space.ids_of[source]}
+                if any(record_id not in space.purged_records for record_id in gone) and not space.purged_originals:
+                    raise InvalidExport(f"postings of {source!r} name a record that is not in it")
+                kept = postings.drop_from_postings(data, gone)
+                if kept:
+                    space.segments.setdefault(source, {})[part] = kept
+            case EdgeRow(source, edge) if is_new(source) and space.purged_records.keys().isdisjoint((edge.tail, edge.head)):
+                space.edges.setdefault(source, {})[edge.tail, edge.head, edge.kind] = edge
+            case TombstoneRow(kind, name, reason, at_ns):
+                is_held = name in (space.holdings if kind == "record" else space.originals)
+                known = space.purged_records if kind == "record" else space.purged_originals
+                result.still_held += is_held
+                result.tombstones += not is_held and name not in known
+                if not is_held and kind == "record":
+                    space.purged_records.setdefault(name, rules.purged_status(reason, at_ns))
+                elif not is_held:
+                    space.purged_originals.setdefault(name, reason)
+            case _:
+                pass
+    for source in seen - had:
+        posted = sorted(record_id for data in space.segments.get(source, {}).values() for record_id in postings.read_packed_ids(data))
+        if posted != sorted(record_id for record_id in space.ids_of[source] if space.holdings[record_id][source].is_indexed):
+            raise InvalidExport(f"postings of {source!r} are missing, or too many")
+        if not space.originals_of.get(source, set()) <= space.originals.keys():
+            raise InvalidExport(f"an original that {source!r} names is not there")

@@ -6,11 +6,12 @@ assemble are handed a `Snapshot` and therefore cannot write.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from clew.records import Delta, Tier
+from clew.store.rows import ImportResult, StoredRow
 from clew.store.rules import LOCAL
 from clew.store.snapshot import Snapshot
 
@@ -78,6 +79,13 @@ class Reader(Protocol):
         """
         ...
 
+    def export_rows(self, workspaces: Sequence[str]) -> Generator[StoredRow]:
+        """Yield all that these workspaces hold, from one consistent state; close the generator if it is not read to its end.
+
+        Raises UnknownWorkspace, StoreUnusable where a row is damaged. Nothing of what was purged is among the rows.
+        """
+        ...
+
     def close(self) -> None:
         """Release files and locks; the store must not be used afterwards."""
         ...
@@ -121,4 +129,12 @@ class Writer(Reader, Protocol):
 
     def purge_source(self, workspace: str, source: str, reason: str, at_ns: int) -> PurgeResult:
         """Erase a source with all that it ever held, its originals included; leaves tombstones as `purge` does."""
+        ...
+
+    def import_rows(self, rows: Iterable[StoredRow]) -> ImportResult:
+        """Add what the store lacks of an export, in one transaction; nothing that it holds is changed.
+
+        A source that the store has stays as it is, so what is imported twice is stored once. What was purged here stays purged.
+        Raises InvalidExport, StoreUnwritable, StoreBusy; then nothing of it was stored.
+        """
         ...

@@ -349,6 +349,32 @@ def read_packed_ids(data: bytes) -> list[str]:
     return head.ids
 
 
+def check_packed(data: bytes, bytes_max: int) -> list[str]:
+    """Return the record ids of packed postings from a stranger. Raises ValueError where any of their numbers points out of its range.
+
+    bytes_max  what they may take unpacked.
+    """
+    try:
+        if zstandard.frame_content_size(data[8:]) not in range(bytes_max + 1):
+            raise ValueError("they say no size, or one that is too large")
+        ids = read_packed_ids(data)
+        found = unpack_postings(data)
+    except (struct.error, zstandard.ZstdError, msgspec.MsgspecError, UnicodeError, MemoryError) as error:
+        raise ValueError(str(error)) from error
+    size = len(ids)
+    columns = (found.layers, found.kinds, found.paths)
+    numbers = [(found.parent, -1, size), (found.fields, 0, FIELD_COUNT), (found.use_scopes, 0, len(found.scopes))]
+    numbers += [(docs, 0, size) for docs in (found.docs, found.define_docs, found.use_docs, found.place_docs, found.link_docs)]
+    if any(len(column) != size for column in columns) or len(set(ids)) != size:
+        raise ValueError("their columns have different lengths, or an id stands twice")
+    if any(len(values) and not (low <= int(values.min()) and int(values.max()) < high) for values, low, high in numbers):
+        raise ValueError("a number in them points to nothing")
+    weights = np.array([weight for _, weight in found.imports], np.float64)
+    if not all(np.isfinite(values).all() for values in (found.lengths, found.scales, weights)):
+        raise ValueError("a number in them is not finite")
+    return ids
+
+
 def _opened(data: bytes) -> tuple[bytes, _Head, dict[str, int], int]:
     """Return the decompressed bytes, the head, the number of values of each array, and where the first one begins."""
     if data[:8] not in (_MAGIC, _MAGIC_BEFORE):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from clew.usecases import augment as augment
     from clew.usecases import compact as compact
     from clew.usecases import compress as compress
+    from clew.usecases import exchange as exchange
     from clew.usecases import explain as explain
     from clew.usecases import forget as forget
     from clew.usecases import impact as impact

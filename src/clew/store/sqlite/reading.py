@@ -179,12 +179,12 @@ class SqliteRows:
 
     @contextlib.contextmanager
     def _asking(self) -> Generator[Connection]:
-        with translate_errors(self._path, self._wait_s, is_writing=False), _translate_unpack_errors(self._path):
+        with translate_errors(self._path, self._wait_s, is_writing=False), translate_unpack_errors(self._path):
             yield self._connection
 
 
 @contextlib.contextmanager
-def _translate_unpack_errors(path: Path) -> Generator[None]:
+def translate_unpack_errors(path: Path) -> Generator[None]:
     """Raise StoreUnusable for errors of decoding a row, which is damaged without SQLite having noticed."""
     try:
         yield

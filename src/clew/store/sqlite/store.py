@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from glob import escape
 from pathlib import Path
 
@@ -30,7 +30,8 @@ from clew.records import Delta, Tier
 from clew.store import rules
 from clew.store.documents import Documents
 from clew.store.ports import PurgeResult, RefreshResult, Snapshot, Workspace, WriteResult
-from clew.store.sqlite import changes, migrations, purging
+from clew.store.rows import ImportResult, StoredRow
+from clew.store.sqlite import changes, exchange, migrations, purging
 from clew.store.sqlite.codec import decode_text, encode_text
 from clew.store.sqlite.connections import (
     BUSY_TIMEOUT_S,
@@ -45,7 +46,7 @@ from clew.store.sqlite.connections import (
     translate_errors,
 )
 from clew.store.sqlite.indexing import IndexCache, WorkspaceCounters
-from clew.store.sqlite.reading import ReadCache, SqliteRows
+from clew.store.sqlite.reading import ReadCache, SqliteRows, translate_unpack_errors
 from clew.store.tombstones import Tombstone, tombstone_path, write_tombstones
 
 _TOUCH_WAIT_S = 0.02  # for another writer: counting a use must not delay an answer by more
@@ -130,6 +131,12 @@ class SqliteStore:
         )  # fmt: skip
         return Snapshot(rows, as_of_ns)
 
+    def export_rows(self, workspaces: Sequence[str]) -> Generator[StoredRow]:
+        """Yield all that these workspaces hold, from one read transaction, which lasts until the generator is exhausted or closed."""
+        with self._reading() as connection, translate_unpack_errors(self.path):
+            for key in workspaces:
+                yield from exchange.read_rows(connection, _written(connection, key).number, key)
+
     def describe_index_origin(self, workspace: str) -> str:
         """Return in words where the index in memory came from, such as "snapshot"; "" if there is none."""
         return self._indexes.describe_origin(workspace)
@@ -191,6 +198,18 @@ class SqliteStore:
     def purge_source(self, workspace: str, source: str, reason: str, at_ns: int) -> PurgeResult:
         """Erase a source with its records, except those that another source also holds. Deletes copies and raises as `purge` does."""
         return self._purge(workspace, lambda connection, number: purging.purge_source(connection, number, source, reason, at_ns))
+
+    def import_rows(self, rows: Iterable[StoredRow]) -> ImportResult:
+        """Add what the database lacks of these rows, in one transaction. Other writers wait meanwhile, readers do not.
+
+        Raises InvalidExport, StoreUnwritable, StoreBusy; then nothing was stored.
+        Cost  about 60 µs a record, with its share of originals and postings.
+        """
+        with self._writing() as connection:
+            imported = exchange.write_rows(connection, rows)
+            if imported.tombstones:
+                self._note_graves(connection)
+            return imported
 
     def refresh(self, workspace: str) -> RefreshResult:
         """Write a new index file if there is none, or if too much has changed since it was written. Call it after bulk work.

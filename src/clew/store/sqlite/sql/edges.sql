@@ -23,3 +23,7 @@ DELETE FROM edges WHERE workspace = ? AND source = ?;
 -- Erase every edge that begins or ends at a record.
 DELETE FROM edges WHERE row IN (SELECT row FROM edges WHERE workspace = ?1 AND tail = ?2
                                 UNION SELECT row FROM edges WHERE workspace = ?1 AND head = ?2);
+
+-- name: all
+-- Every edge with its source, for an export.
+SELECT row, kind, tail, head, weight, tail_digest, head_digest, by, source FROM edges WHERE row > 0 AND +workspace = ? ORDER BY row;

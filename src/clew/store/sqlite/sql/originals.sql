@@ -29,3 +29,20 @@ DELETE FROM originals WHERE workspace = ? AND digest = ? RETURNING size, length(
 -- name: unname
 -- Forget that a source named an original.
 DELETE FROM original_sources WHERE workspace = ? AND source = ? AND digest = ?;
+
+-- name: all_names
+-- Which source named which original, for an export.
+SELECT source, digest FROM original_sources WHERE workspace = ? ORDER BY source, digest;
+
+-- name: all
+-- Every original as it is packed, for an export.
+SELECT digest, packing, data FROM originals WHERE row > 0 AND +workspace = ? ORDER BY row;
+
+-- name: size
+-- How long an original is.
+SELECT size FROM originals WHERE workspace = ? AND digest = ?;
+
+-- name: named_but_absent
+-- An original that a source names and that is not stored.
+SELECT n.digest FROM original_sources n
+ WHERE n.workspace = ?1 AND NOT EXISTS (SELECT 1 FROM originals o WHERE o.workspace = ?1 AND o.digest = n.digest) LIMIT 1;

@@ -104,3 +104,16 @@ SELECT texts FROM records WHERE workspace = ? AND source = ?;
 -- name: delete
 -- Erase a record as one source holds it.
 DELETE FROM records WHERE row = ?;
+
+-- name: all
+-- Every record as each source holds it, with its status, for an export.
+SELECT r.is_live, s.name, r.row, r.id, r.layer, r.kind, r.subject, r.digest, r.name, r.texts, r.seq, r.parent, r.path,
+       r.language, r.session, r.uuid, r.agent, r.trust, r.lineage, r.at_ns,
+       r.is_indexed, r.superseded_by, r.reason, r.ended_seq, r.valid_from_ns, r.valid_to_ns, r.tier, r.uses, r.used_at_ns
+  FROM records r CROSS JOIN sources s ON s.source = r.source
+ WHERE r.row > 0 AND +r.workspace = ? ORDER BY r.row;
+
+-- name: restore
+-- Give a record that was imported the status that it had.
+UPDATE records SET is_live = ?, superseded_by = ?, reason = ?, ended_seq = ?, valid_from_ns = ?, valid_to_ns = ?, tier = ?, uses = ?,
+  used_at_ns = ? WHERE workspace = ? AND id = ? AND source = ?;

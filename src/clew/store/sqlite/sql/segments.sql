@@ -29,3 +29,7 @@ UPDATE segments SET digest = ?, data = ? WHERE row = ?;
 -- name: delete
 -- Erase a segment.
 DELETE FROM segments WHERE row = ?;
+
+-- name: in_order
+-- Every segment by source and part, for an export.
+SELECT source, part, data FROM segments WHERE workspace = ? ORDER BY source, part;

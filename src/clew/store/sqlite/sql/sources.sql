@@ -29,3 +29,7 @@ SELECT name, digest, size, mtime_ns, status, note FROM sources
  UNION ALL
 SELECT name, digest, size, mtime_ns, status, note FROM sources
  WHERE workspace = ?1 AND is_present = 1 AND name >= ?4 AND name < ?5;
+
+-- name: all
+-- Every source with its state, for an export.
+SELECT source, name, is_present, digest, size, mtime_ns, status, note FROM sources WHERE source > 0 AND +workspace = ? ORDER BY source;

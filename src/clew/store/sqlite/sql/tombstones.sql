@@ -18,3 +18,7 @@ ON CONFLICT (workspace, kind, id) DO UPDATE SET reason = excluded.reason, at_ns 
 -- name: lift
 -- An original has come back with a record that was not purged.
 DELETE FROM tombstones WHERE workspace = ? AND kind = 'original' AND id = ?;
+
+-- name: of_workspace
+-- What was purged from a workspace, for an export.
+SELECT kind, id, reason, at_ns FROM tombstones WHERE workspace = ? ORDER BY kind, id;
