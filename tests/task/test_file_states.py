@@ -102,6 +102,15 @@ def test_a_command_that_named_its_tool_when_it_failed_covers_the_same_files_when
 
 
 @pytest.mark.parametrize(
+    "output", [' ERR_PNPM_RECURSIVE_EXEC_FIRST_FAIL  Command "biome" not found', " ELIFECYCLE  Command failed with exit code 1."]
+)
+def test_what_starts_a_tool_says_nothing_of_files_where_the_tool_itself_is_silent(output: str) -> None:
+    work = Work().edit("src/total.ts").run("pnpm exec biome check src", output, 1)
+
+    assert work.checks("src/total.ts") == []
+
+
+@pytest.mark.parametrize(
     ("command", "output", "covered"),
     [
         ("pytest -q", "3 passed in 0.1s", {"src/cart.py", "src/ring.py", "tests/test_cart.py"}),

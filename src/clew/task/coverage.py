@@ -17,7 +17,7 @@ from clew.task.runners.formats import find_runner, load_runners
 from clew.task.vocabulary import load_toml
 
 CHECKS = "checks"  # the kind of a task, a build tool and what else may run several tools
-_GENERAL = frozenset(load_toml("coverage.toml")["kinds"][CHECKS].split())
+GENERAL = frozenset(load_toml("coverage.toml")["kinds"][CHECKS].split())
 _TEST_ROOTS = frozenset(("tests", "test", "spec", "__tests__"))  # whoever names this folder runs all tests
 _SUBCOMMANDS = frozenset(("run", "test", "check", "lint", "build", "vet", "watch", "verify", "compile", "clippy", "nextest"))
 _TASKS = {  # what the name of a task says of it
@@ -115,7 +115,7 @@ def find_check_run(check: SimpleCommand, folder: str, *, printed_by: str = "") -
     if kind == CHECKS:
         words = " ".join(check.words[1:])
         kind = next((kind for kind, named in _TASKS.items() if named.search(words)), CHECKS)
-        name = "" if printed_by in _GENERAL or kind not in (CHECKS, _kind(printed_by)) else printed_by
+        name = "" if printed_by in GENERAL or kind not in (CHECKS, _kind(printed_by)) else printed_by
         kind = _kind(name) if name else kind
     options = set(check.words[1:])
     endings = () if options & _ONLY_LISTS else _endings().get(name, ())

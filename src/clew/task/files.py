@@ -23,7 +23,7 @@ from clew.records import (
     Verdict,
 )
 from clew.task.commands import CommandAnalysis, analyse_command, find_changed_files, is_path
-from clew.task.coverage import CheckRun, find_check_run, find_tool
+from clew.task.coverage import GENERAL, CheckRun, find_check_run, find_tool
 from clew.task.git import (
     GitCommit,
     GitEffectKind,
@@ -436,7 +436,10 @@ class FileTracker:
         if folder is None:
             return
         has_own, is_named = _belongs(simple, command.checks, verdict)
-        value, is_own = verdict.value, len(command.checks) < 2 or find_tool(simple) == verdict.runner
+        tool = find_tool(simple)
+        value, is_own = verdict.value, len(command.checks) < 2 or tool == verdict.runner
+        # What starts a tool says that it failed, or never ran: that says nothing of files.
+        is_of_starter = value is Verdict.FAILED and verdict.runner in GENERAL and tool not in ("", verdict.runner)
         evidence = verdict.evidence if is_own else ""  # in one output of several checks, the line of another one
         run = find_check_run(simple, self._place(folder), printed_by=verdict.runner)
         form = " ".join((run.folder, *simple.words))
@@ -447,9 +450,9 @@ class FileTracker:
                 continue
             if known and known[0].seq > check.seq:
                 continue
-            file.was_tried = True
-            if not has_own:
-                if not is_named and known and known[0].verdict is Verdict.PASSED:
+            file.was_tried = file.was_tried or not is_of_starter
+            if not has_own or is_of_starter:
+                if (not is_named or is_of_starter) and known and known[0].verdict is Verdict.PASSED:
                     del file.checks[form]  # it may be the one that failed
                 continue
             # Without output nothing says which tool it was; what the same command covered when it said so, it covers now.
