@@ -250,7 +250,9 @@ def pack_postings(
     """
     lengths = np.zeros((len(documents), FIELD_COUNT), np.float32)
     term_parts: list[int] = []
-    key_parts: list[int] = []  # doc << 16 | field << 8 | count
+    count_parts: list[int] = []
+    places: list[int] = []  # doc << 8 | field of each text
+    sizes: list[int] = []  # of terms in each text
     define_names: list[int] = []
     place_keys: list[int] = []
     use_names: list[int] = []
@@ -275,13 +277,14 @@ def pack_postings(
                 counts, size = of_path
             lengths[doc, place] = size
             term_parts.extend(counts)
-            base = doc << 16 | place << 8
-            key_parts.extend([base | min(times, 255) if times > 1 else base | 1 for times in counts.values()])
+            count_parts.extend(counts.values())
+            places.append(doc << 8 | place)
+            sizes.append(len(counts))
         define_names += [hash_name(name) for name in document.defines]
         place_keys += [mix_names(place, hash_name(name)) for place, name in document.places]
         use_names += [known.get(use[0]) or hash_name(use[0]) for use in document.uses]
         use_parts += [how | min(times, 255) << 8 | scopes.setdefault(scope, len(scopes)) << 16 for _, how, times, scope in document.uses]
-    keys, use_rows = np.array(key_parts, np.int64), np.array(use_parts, np.int64)
+    keys, use_rows = np.repeat(np.array(places, np.int64), sizes), np.array(use_parts, np.int64)
     linked = np.array(list(links), np.uint64).reshape(-1, 4)
     rows = embedder.embed([_embedded(document) for document in documents]) if embedder else np.zeros((len(documents), 0), np.float32)
     quantised, scales = quantise_rows(rows)
@@ -292,9 +295,9 @@ def pack_postings(
         "lines": np.array([document.lines for document in documents], np.int32),
         "lengths": lengths,
         "terms": np.array(term_parts, np.uint64),
-        "docs": (keys >> 16).astype(np.int32),
-        "fields": (keys >> 8 & 255).astype(np.uint8),
-        "counts": (keys & 255).astype(np.uint8),
+        "docs": (keys >> 8).astype(np.int32),
+        "fields": (keys & 255).astype(np.uint8),
+        "counts": np.minimum(np.array(count_parts, np.int64), 255).astype(np.uint8),
         "define_names": np.array(define_names, np.uint64),
         "define_docs": np.repeat(np.arange(len(documents), dtype=np.int32), [len(document.defines) for document in documents]),
         "use_names": np.array(use_names, np.uint64),

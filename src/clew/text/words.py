@@ -23,7 +23,8 @@ _UNSPACED_RANGES = (
 # Signs that belong to the letter before them, and are no letters to `re`: combining marks, points and vowel signs.
 _MARKS = r"\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0dff"
 WORD_CHARS_MAX = 64  # longer runs are keys, hashes and encoded data: found by their first 64 characters
-_ASCII_WORD = re.compile(r"\w+", re.ASCII)
+# Every ASCII byte that stands in no word is a blank; the bytes of other letters stay as they are.
+_BLANKS = bytes(byte if byte > 127 or chr(byte).isalnum() or byte == 95 else 32 for byte in range(256))
 _WORD = re.compile(rf"[{_UNSPACED_RANGES}]{{1,{WORD_CHARS_MAX}}}|(?:(?![{_UNSPACED_RANGES}])[\w{_MARKS}])+")
 _HYPHEN = re.compile(r"-[^\W\d_]\w")  # begins with its one fixed letter, which is looked for fast
 _BEFORE_HYPHEN, _BEHIND_HYPHEN = re.compile(r"\w+[^\W\d_](?!\w)"), re.compile(r"(?:-[^\W\d_]\w+)+")
@@ -49,11 +50,11 @@ def extract_words(text: str) -> list[str]:
     """Return every identifier, number and run of other letters in a text, in order, then the names that are joined by hyphens as a whole;
     letters composed, otherwise unchanged.
     """
-    if text.isascii():
-        words = _ASCII_WORD.findall(text)
-    else:
-        text = compose_letters(text)
-        words = _WORD.findall(text)
+    text = compose_letters(text)
+    # Splitting at blanks takes a third of the time of an expression, which only words of other letters need.
+    words = text.encode("utf-8", "surrogatepass").translate(_BLANKS).decode("utf-8", "surrogatepass").split()
+    if not text.isascii():
+        words = [word for run in words for word in ([run] if run.isascii() else _WORD.findall(run))]
     return words + _hyphenated(text) if "-" in text else words
 
 
