@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from clew.records.tool_calls import FileView, ToolCall
 
@@ -23,8 +24,7 @@ class ObservationKind(StrEnum):
     NOTE = "note"  # anything else that the client wrote down (modes, queue, errors of the API)
 
 
-@dataclass(frozen=True, slots=True)
-class TokenUsage:
+class TokenUsage(msgspec.Struct, frozen=True):
     """Token counts that the model's provider billed for one reply."""
 
     input_tokens: int = 0
@@ -33,8 +33,7 @@ class TokenUsage:
     cache_write_tokens: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(msgspec.Struct, frozen=True):
     """One event of a session: a prompt, a message, a tool call or its result, or something that the client inserted.
 
     session       the session's id.

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class SimpleCommand:
+class SimpleCommand(msgspec.Struct, frozen=True):
     """One simple command of a shell command line: a program with its arguments, and how it is connected to the others.
     words           program and arguments, unquoted, without assignments and redirections; at least one.
     writes          targets of `>` and `>>`.
@@ -35,8 +34,7 @@ class SimpleCommand:
         return self.words[0].rpartition("/")[2]
 
 
-@dataclass(frozen=True, slots=True)
-class ShellLine:
+class ShellLine(msgspec.Struct, frozen=True):
     """A parsed shell command line. `is_whole` is False where part of it could not be parsed; `commands` then holds the rest."""
 
     commands: tuple[SimpleCommand, ...] = ()

@@ -5,8 +5,9 @@ Made by the transcript dialects, which alone know a client's tool names and argu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 
 class ToolKind(StrEnum):
@@ -33,16 +34,14 @@ class CallOutcome(StrEnum):
     UNKNOWN = "unknown"  # refused, interrupted, never run, or still running
 
 
-@dataclass(frozen=True, slots=True)
-class FileTouch:
+class FileTouch(msgspec.Struct, frozen=True):
     """A file that a tool call names, its path as written there, and what the call does to it: "read", "edit", "write" or "search"."""
 
     path: str
     how: str
 
 
-@dataclass(frozen=True, slots=True)
-class TextReplacement:
+class TextReplacement(msgspec.Struct, frozen=True):
     """One edit of a tool call: the text `old` of a file is replaced by `new`."""
 
     path: str
@@ -50,8 +49,7 @@ class TextReplacement:
     new: str
 
 
-@dataclass(frozen=True, slots=True)
-class Hunk:
+class Hunk(msgspec.Struct, frozen=True):
     """Lines that one edit replaced: `old_lines` lines from 1-based `old_start` became `new_lines` lines, context not counted.
 
     A pure insertion has `old_lines` 0 and comes before line `old_start`.
@@ -62,16 +60,14 @@ class Hunk:
     new_lines: int
 
 
-@dataclass(frozen=True, slots=True)
-class FileChange:
+class FileChange(msgspec.Struct, frozen=True):
     """The change that a tool call made to one file. Without hunks the whole file changed, or where it did is unknown."""
 
     path: str
     hunks: tuple[Hunk, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class FileView:
+class FileView(msgspec.Struct, frozen=True):
     """The part of a file that a tool showed: 1-based first line, number of lines, total lines of the file; 0 for unknown."""
 
     path: str
@@ -80,8 +76,7 @@ class FileView:
     total: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class PlanChange:
+class PlanChange(msgspec.Struct, frozen=True):
     """What a tool call does to the agent's to-do list.
 
     steps         (text, status) of the whole list, where the call replaces it; None where it adds or changes one step.
@@ -95,8 +90,7 @@ class PlanChange:
     status: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class QuestionAnswer:
+class QuestionAnswer(msgspec.Struct, frozen=True):
     """What the user chose where a tool asks: the question, the label or the words of the answer, and the agent's text beside the label."""
 
     question: str
@@ -109,8 +103,7 @@ class QuestionAnswer:
         return f'"{self.question}"="{self.answer}"'
 
 
-@dataclass(frozen=True, slots=True)
-class ToolResult:
+class ToolResult(msgspec.Struct, frozen=True):
     """The result of a tool call, as the client recorded it.
     text         what the model read.
     outcome      how it ended; `is_error` and `exit_code` are the marks themselves, None where there is none.
@@ -146,8 +139,7 @@ class ToolResult:
     is_unknown_tool: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ToolCall:
+class ToolCall(msgspec.Struct, frozen=True):
     """One call of an agent's tool, normalised over clients. `result` is None until it has come; fields that do not apply are empty.
     tool         the client's name of the tool: shown to readers, never compared.
     id           joins the call with its result.

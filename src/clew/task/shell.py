@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from time import thread_time
 
+import msgspec
 import tree_sitter_bash
+from msgspec.structs import replace
 from tree_sitter import Language, Node, Parser
 
 from clew.records import ShellLine, SimpleCommand
@@ -33,8 +35,7 @@ _CONTROL = frozenset(("!", "{", "}", "fi", "done", "then", "do"))
 _BASH = Language(tree_sitter_bash.language())
 
 
-@dataclass(frozen=True, slots=True)
-class _Around:
+class _Around(msgspec.Struct, frozen=True):
     """What a node inherits from those around it.
 
     redirects  nodes that the grammar hangs on the whole of which this node is the last command.

@@ -87,6 +87,7 @@ class SearchDocument:
     places   where it is found by exact means; its names are in `defines` as well.
     parent   position of the containing record among the documents packed together, −1 for none.
     role     what it is for.
+    body_words  the words of the body with their counts, where they were counted before.
     """
 
     id: str
@@ -101,6 +102,7 @@ class SearchDocument:
     start_line: int = 0
     lines: int = 0
     places: tuple[Place, ...] = ()
+    body_words: Counter[str] | None = None
 
 
 class _Head(msgspec.Struct, array_like=True):
@@ -265,12 +267,13 @@ def pack_postings(
             if not text:
                 continue
             if place != TextField.PATH or text != path:
-                words = extract_words(text[:BODY_CHARS_MAX])
+                counted = document.body_words if place == TextField.BODY else None
+                words = Counter(extract_words(text[:BODY_CHARS_MAX])) if counted is None else counted
                 counts: dict[int, int] = {}
-                for word, times in Counter(words).items():
+                for word, times in words.items():
                     for key in seen.get(word) or _hashes.of(word):
                         counts[key] = counts.get(key, 0) + times
-                size = len(words)
+                size = words.total()
                 if place == TextField.PATH:
                     path, of_path = text, (counts, size)
             else:  # the records of a file have one path

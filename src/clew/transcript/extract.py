@@ -8,6 +8,7 @@ too, in pieces of kind `transcript`, which are found by handle and never by thei
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -45,6 +46,7 @@ from clew.task.rules import find_withdrawn_rules
 from clew.task.truncation import parse_truncation_notice
 from clew.text.embed import Embedder
 from clew.text.postings import NameUse, ScopedUse, SearchDocument, pack_postings
+from clew.text.words import extract_words
 from clew.transcript import drafts
 from clew.transcript.dialects import DIALECTS
 from clew.transcript.dialects.values import int_or_zero, mapping_or_empty
@@ -352,7 +354,7 @@ class RecordExtractor:
         if not changes:
             touched = [touch.path for touch in call.touches if touch.how in ("edit", "write")]
             changes = tuple(FileChange(path) for path in touched or ([call.path] if call.path else []))
-        changes = [replace(change, path=self._places.to_absolute(change.path, seen.cwd)) for change in changes]
+        changes = [msgspec.structs.replace(change, path=self._places.to_absolute(change.path, seen.cwd)) for change in changes]
         path = changes[0].path if changes else ""
         shown = self._places.to_repository_path(path) if path else call.tool
         hunks = changes[0].hunks if changes else ()
@@ -650,13 +652,17 @@ class RecordExtractor:
     def _document(self, record: Record, draft: RecordDraft, words: str, cwd: str) -> SearchDocument:
         words = _ends(words, BODY_HEAD_CHARS, BODY_TAIL_CHARS)
         near = _ends(words, MENTION_HEAD_CHARS, MENTION_TAIL_CHARS)
+        counted = Counter(extract_words(words))
         uses: list[ScopedUse] = []
         if draft.path:
             uses.append((f"file:{draft.path}", NameUse.REFERENCE, 1, 0))
         for path in find_paths(near):
             named = self._places.to_repository_path(self._places.to_absolute(path, cwd)) if path.startswith(("/", ".")) else path
             uses.append((f"file:{named}", NameUse.MENTION, 1, 0))
-        uses.extend((name, NameUse.MENTION, times, 0) for name, times in find_rare_identifiers(near))
+        uses.extend(
+            (name, NameUse.MENTION, times, 0)
+            for name, times in find_rare_identifiers(counted if near is words else Counter(extract_words(near)))
+        )
         return SearchDocument(
             record.id,
             record.layer,
@@ -665,6 +671,7 @@ class RecordExtractor:
             (draft.name, draft.path, draft.signature, "", words),
             uses=tuple(uses),
             lines=words.count("\n") + 1,
+            body_words=counted,
         )
 
     def _blob(self, data: bytes, digest: str = "") -> str:
