@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from clew.task.frames import StackFrame, find_stack_frames, strip_install_dir
 from clew.task.vocabulary import BRANDS, COMMON_CALLS, EXTENSIONS, FILE_NAMES, FOLDERS
@@ -103,6 +104,7 @@ def find_clues(text: str) -> Clues:
     )
 
 
+@lru_cache(maxsize=1 << 16)  # the words of a project come again and again
 def is_code_like(name: str) -> bool:
     """Return whether a single name looks like code rather than like a word: `snake_case`, `camelCase`, `E0308`."""
     return 2 < len(name) <= TOKEN_CHARS_MAX and _RARE.search(name) is not None

@@ -27,12 +27,13 @@ def find_completion(message: str) -> str:
     if len(plain) > MESSAGE_CHARS_MAX:
         plain = f"{plain[: MESSAGE_CHARS_MAX // 2]}\n{plain[-MESSAGE_CHARS_MAX // 2 :]}"
     folded = _QUOTED.sub("`x`", plain.replace("’", "'")).casefold()
-    if not folded.strip() or "?" in folded or "？" in folded or _open().search(folded):
+    if not folded.strip() or "?" in folded or "？" in folded:
         return ""
     for sentence in _SENTENCES.split(plain):
         bare = _LEAD.sub("", _QUOTED.sub("`x`", sentence.replace("’", "'")).casefold()).strip(" .!*_:。！")
         if bare and _done().fullmatch(bare):
-            return sentence.strip()[:EVIDENCE_CHARS_MAX]
+            # Looked at last, since it takes longest.
+            return "" if _open().search(folded) else sentence.strip()[:EVIDENCE_CHARS_MAX]
     return ""
 
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache, cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
+
+from ahocorasick_rs import AhoCorasick
 
 from clew.task.vocabulary import load_toml
 
@@ -122,10 +124,12 @@ class Runner:
     lists_faults: bool = False
     exits: tuple[tuple[int, str], ...] = ()
 
-    def hits(self, text: str) -> list[MatchedLine]:
-        """Return the lines that this tool's file describes, in order."""
+    def hits(self, text: str, shown: Collection[str] | None = None) -> list[MatchedLine]:
+        """Return the lines that this tool's file describes, in order. `shown` are the literals that `find_literals` finds in the text."""
         found: list[MatchedLine] = []
         for number, pattern in enumerate(self.patterns):
+            if shown is not None and pattern.literal not in shown:
+                continue
             for match in pattern.matches(text):
                 says = pattern.says if pattern.says is not LineMeaning.PASSED else _counted(match)
                 lines = [line.strip("= \t") for line in match[0].split("\n") if line.strip()]
@@ -137,6 +141,16 @@ class Runner:
                     )
                 )
         return sorted(found, key=lambda hit: (hit.line, hit.pattern))
+
+
+def find_literals(text: str) -> frozenset[str]:
+    """Return the literals of all tools' lines that stand in a text, in one search."""
+    return frozenset(("", *_literals().find_matches_as_strings(text, overlapping=True)))
+
+
+@cache
+def _literals() -> AhoCorasick:
+    return AhoCorasick(sorted({pattern.literal for runner in load_runners().values() for pattern in runner.patterns if pattern.literal}))
 
 
 @cache

@@ -13,7 +13,16 @@ from pathlib import Path
 
 from clew.records import SimpleCommand, Verdict
 from clew.task.commands import FILTERS, PREPARATIONS, CommandAnalysis, parse_check_scope
-from clew.task.runners.formats import LineCondition, LineMeaning, MatchedLine, Runner, find_runner, load_runners, match_command
+from clew.task.runners.formats import (
+    LineCondition,
+    LineMeaning,
+    MatchedLine,
+    Runner,
+    find_literals,
+    find_runner,
+    load_runners,
+    match_command,
+)
 from clew.task.truncation import parse_truncation_notice
 from clew.text.patterns import PatternFile
 
@@ -213,7 +222,10 @@ def _readings(run: _Run, check: SimpleCommand, shown: _Shown) -> list[_Reading]:
 
 
 def _read(tools: Iterable[Runner], text: str, shown: _Shown, *, is_named: bool, is_repeated: bool = False) -> list[_Reading]:
-    found = (_reading(tool, hits, shown, is_named=is_named, is_repeated=is_repeated) for tool in tools if (hits := tool.hits(text)))
+    literals = None if is_named else find_literals(text)
+    found = (
+        _reading(tool, hits, shown, is_named=is_named, is_repeated=is_repeated) for tool in tools if (hits := tool.hits(text, literals))
+    )
     return [reading for reading in found if reading]
 
 
