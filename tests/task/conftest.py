@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
-from msgspec.structs import replace
 
 from clew.records import Observation, ObservationKind, QuestionAnswer
 from clew.transcript.dialects import claude_code, codex

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec.structs import replace
 
 from clew.records import CallOutcome, DeadEnd, Observation, ObservationKind, TextReplacement, ToolCall, ToolKind, ToolResult
 from clew.task.commands import analyse_command

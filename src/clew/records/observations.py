@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
-
-import msgspec
 
 from clew.records.tool_calls import FileView, ToolCall
 
@@ -24,7 +23,8 @@ class ObservationKind(StrEnum):
     NOTE = "note"  # anything else that the client wrote down (modes, queue, errors of the API)
 
 
-class TokenUsage(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class TokenUsage:
     """Token counts that the model's provider billed for one reply."""
 
     input_tokens: int = 0
@@ -33,7 +33,8 @@ class TokenUsage(msgspec.Struct, frozen=True):
     cache_write_tokens: int = 0
 
 
-class Observation(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Observation:
     """One event of a session: a prompt, a message, a tool call or its result, or something that the client inserted.
 
     session       the session's id.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import msgspec
+from dataclasses import dataclass
 
 
-class SimpleCommand(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class SimpleCommand:
     """One simple command of a shell command line: a program with its arguments, and how it is connected to the others.
     words           program and arguments, unquoted, without assignments and redirections; at least one.
     writes          targets of `>` and `>>`.
@@ -34,7 +35,8 @@ class SimpleCommand(msgspec.Struct, frozen=True):
         return self.words[0].rpartition("/")[2]
 
 
-class ShellLine(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class ShellLine:
     """A parsed shell command line. `is_whole` is False where part of it could not be parsed; `commands` then holds the rest."""
 
     commands: tuple[SimpleCommand, ...] = ()

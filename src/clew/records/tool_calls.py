@@ -5,9 +5,8 @@ Made by the transcript dialects, which alone know a client's tool names and argu
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
-
-import msgspec
 
 
 class ToolKind(StrEnum):
@@ -34,14 +33,16 @@ class CallOutcome(StrEnum):
     UNKNOWN = "unknown"  # refused, interrupted, never run, or still running
 
 
-class FileTouch(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class FileTouch:
     """A file that a tool call names, its path as written there, and what the call does to it: "read", "edit", "write" or "search"."""
 
     path: str
     how: str
 
 
-class TextReplacement(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class TextReplacement:
     """One edit of a tool call: the text `old` of a file is replaced by `new`."""
 
     path: str
@@ -49,7 +50,8 @@ class TextReplacement(msgspec.Struct, frozen=True):
     new: str
 
 
-class Hunk(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Hunk:
     """Lines that one edit replaced: `old_lines` lines from 1-based `old_start` became `new_lines` lines, context not counted.
 
     A pure insertion has `old_lines` 0 and comes before line `old_start`.
@@ -60,14 +62,16 @@ class Hunk(msgspec.Struct, frozen=True):
     new_lines: int
 
 
-class FileChange(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class FileChange:
     """The change that a tool call made to one file. Without hunks the whole file changed, or where it did is unknown."""
 
     path: str
     hunks: tuple[Hunk, ...] = ()
 
 
-class FileView(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class FileView:
     """The part of a file that a tool showed: 1-based first line, number of lines, total lines of the file; 0 for unknown."""
 
     path: str
@@ -76,7 +80,8 @@ class FileView(msgspec.Struct, frozen=True):
     total: int = 0
 
 
-class PlanChange(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class PlanChange:
     """What a tool call does to the agent's to-do list.
 
     steps         (text, status) of the whole list, where the call replaces it; None where it adds or changes one step.
@@ -90,7 +95,8 @@ class PlanChange(msgspec.Struct, frozen=True):
     status: str = ""
 
 
-class QuestionAnswer(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class QuestionAnswer:
     """What the user chose where a tool asks: the question, the label or the words of the answer, and the agent's text beside the label."""
 
     question: str
@@ -103,7 +109,8 @@ class QuestionAnswer(msgspec.Struct, frozen=True):
         return f'"{self.question}"="{self.answer}"'
 
 
-class ToolResult(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class ToolResult:
     """The result of a tool call, as the client recorded it.
     text         what the model read.
     outcome      how it ended; `is_error` and `exit_code` are the marks themselves, None where there is none.
@@ -139,7 +146,8 @@ class ToolResult(msgspec.Struct, frozen=True):
     is_unknown_tool: bool = False
 
 
-class ToolCall(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class ToolCall:
     """One call of an agent's tool, normalised over clients. `result` is None until it has come; fields that do not apply are empty.
     tool         the client's name of the tool: shown to readers, never compared.
     id           joins the call with its result.

@@ -10,9 +10,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-
-from msgspec.structs import replace
+from dataclasses import dataclass, field, replace
 
 from clew.records import CallOutcome, ToolCall, ToolKind, Verdict
 from clew.task.bounded import drop_oldest

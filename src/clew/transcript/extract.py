@@ -354,7 +354,7 @@ class RecordExtractor:
         if not changes:
             touched = [touch.path for touch in call.touches if touch.how in ("edit", "write")]
             changes = tuple(FileChange(path) for path in touched or ([call.path] if call.path else []))
-        changes = [msgspec.structs.replace(change, path=self._places.to_absolute(change.path, seen.cwd)) for change in changes]
+        changes = [replace(change, path=self._places.to_absolute(change.path, seen.cwd)) for change in changes]
         path = changes[0].path if changes else ""
         shown = self._places.to_repository_path(path) if path else call.tool
         hunks = changes[0].hunks if changes else ()

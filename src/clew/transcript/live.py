@@ -8,10 +8,10 @@ read in a shorter form, stays in `session:<id>/originals`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import cast
 
 import msgspec
-from msgspec.structs import replace
 
 from clew.records import Blob, Delta, Layer, Observation, Record, RecordText, Resolution, SourceState, ToolCall, make_id
 from clew.store.originals import digest_of

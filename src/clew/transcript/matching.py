@@ -7,9 +7,9 @@ was surely abandoned; the stream then holds an observation of kind UNANSWERED. A
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import msgspec
-from msgspec.structs import replace
 
 from clew.records import Observation, ObservationKind, ToolCall, ToolResult
 from clew.task.bounded import drop_oldest

@@ -9,10 +9,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-import msgspec
 
 from clew.errors import UnknownPath, UsageError
 from clew.lifecycle import notes
@@ -128,9 +126,7 @@ class _ReducedOutput:
     def __init__(self, arrival: IncomingOutput, root: Path, task: TaskState | None) -> None:
         result = arrival.result
         self.arrival = arrival
-        self.original = (
-            result if arrival.full_output is None else msgspec.structs.replace(result, text=arrival.full_output.decode("utf-8", "replace"))
-        )
+        self.original = result if arrival.full_output is None else replace(result, text=arrival.full_output.decode("utf-8", "replace"))
         self.asked, self.path = arrival.call_text, ""
         self.reduced: ReducedOutput | None = None
         if not arrival.shorter:

@@ -10,12 +10,12 @@ import re
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
-from msgspec.structs import replace
 
 from clew.adapters.clients import HookAnswer
 from clew.records import Observation, ObservationKind, ToolCall, ToolKind

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Unpack
 
 import msgspec
-from msgspec.structs import replace
 
 from clew.records import (
     CallOutcome,

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple, replace
 from itertools import pairwise
 from typing import Unpack
 
 import msgspec
-from msgspec.structs import astuple, replace
 
 from clew.records import (
     FileChange,
