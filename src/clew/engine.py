@@ -110,13 +110,13 @@ class Engine:
         return usecases.write.write(self.store, self.settings, path, events, task=task)
 
     def compress(
-        self, path: Path, sessions: Sequence[str], model: Model, *, tokenizer: str, chunk_tokens: int, dry_run: bool = False,
-        progress: ProgressCallback | None = None,
+        self, path: Path, sessions: Sequence[str], model: Model, *, tokenizer: str, chunk_tokens: int,
+        seconds: float = inf, tokens: float = inf, dry_run: bool = False, progress: ProgressCallback | None = None,
     ) -> CompressionReport:  # fmt: skip
-        """Have a model make a short text of each part of these sessions, beside the originals."""
+        """Have a model make a short text of each part of these sessions, beside the originals, within limits of time and tokens."""
         return usecases.compress.compress(
             self.store, self.settings, path, sessions, model,
-            tokenizer=tokenizer, chunk_tokens=chunk_tokens, dry_run=dry_run, progress=progress,
+            tokenizer=tokenizer, chunk_tokens=chunk_tokens, seconds=seconds, tokens=tokens, dry_run=dry_run, progress=progress,
         )  # fmt: skip
 
     def reread_repository(

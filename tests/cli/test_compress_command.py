@@ -220,3 +220,37 @@ def test_options_and_settings_of_earlier_releases_still_work_with_a_warning(
     assert f'model = "{server.url}#large" says the same' in by_setting.err
     assert "compress_timeout_s is called model_timeout_s now" in by_setting.err
     assert {payload["model"] for payload in server.asked} == {"small", "large"}
+
+
+@pytest.mark.parametrize("limit", [("--seconds", "0"), ("--tokens", "1")])
+def test_a_bounded_run_leaves_the_rest_to_the_next_call(
+    clew: Call, repository: Path, transcript: Path, server: Server, limit: tuple[str, str]
+) -> None:
+    words = ("compress", transcript, "--repo", repository, "--model", f"{server.url}#small", "--json")
+    bounded = clew(*words, *limit).json
+    asked = 0 if limit[0] == "--seconds" else 1
+
+    assert (bounded["asked"], bounded["left"], len(server.asked)) == (asked, bounded["parts"] - asked, asked)
+    rest = clew(*words).json
+    assert (rest["known"], rest["asked"], rest["left"]) == (asked, rest["parts"] - asked, 0)
+
+
+def test_a_bounded_run_keeps_what_earlier_runs_made_of_later_parts(clew: Call, repository: Path, transcript: Path, server: Server) -> None:
+    words = ("compress", transcript, "--repo", repository, "--json", "--model")
+    parts = clew(*words, f"{server.url}#small").json["parts"]
+    clew(*words, f"{server.url}#large", "--tokens", "1")
+
+    assert clew(*words, f"{server.url}#small").json["known"] >= parts - 1
+
+
+def test_a_dry_run_says_the_minutes_once_the_model_was_measured(
+    clew: Call, repository: Path, transcript: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("compress", transcript, "--repo", repository, "--dry-run", "--json")
+    monkeypatch.setenv("CLEW_MODEL", f"{server.url}#small")
+    before = clew(*words).json["minutes"]
+    server.answer = lambda _: "one two three four five six seven"
+    clew("models", "--measure", "--quiet")
+
+    assert before is None
+    assert clew(*words).json["minutes"] >= 0

@@ -7,8 +7,10 @@ run that was stopped goes on where it was. Reads the store, returns one Delta fo
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import TypeAlias
 
 from clew.compaction.compressed import (
@@ -65,6 +67,7 @@ class CompressionReport:
     billed_in, billed_out  as the server counted them, 0 where it does not report them.
     invented, uncited    lines that were dropped because they name what was not sent, or cite nothing that was.
     masked               secrets that were taken out of what was sent.
+    left                 parts for which the limits of the run left no time.
     refused              (session, number of the part from 1, why nothing of its answer was kept).
     """
 
@@ -82,8 +85,22 @@ class CompressionReport:
     invented: int = 0
     uncited: int = 0
     masked: int = 0
+    left: int = 0
     refused: list[tuple[str, int, str]] = field(default_factory=list[tuple[str, int, str]])
     seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkLimits:
+    """Bounds of a run: no request begins after `ends_at` of `time.monotonic()`, nor after `tokens` were sent and answered."""
+
+    ends_at: float = inf
+    tokens: float = inf
+
+    def are_reached(self, done: CompressionReport) -> bool:
+        """Return whether no further request may begin."""
+        spent = max(done.tokens_sent, done.billed_in) + done.billed_out
+        return spent >= self.tokens or time.monotonic() >= self.ends_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +122,14 @@ def compress_session(
     *,
     counter: TokenCounter,
     chunk_tokens: int,
+    limits: WorkLimits = WorkLimits(),
     dry_run: bool = False,
     progress: CompressionProgress | None = None,
 ) -> Iterator[Delta]:
     """Yield a Delta for each part of a session as soon as a model has answered it; the caller stores it before the next request.
 
     done     is filled with counts.
+    limits   after which no request begins; the parts behind are counted as left.
     dry_run  sends nothing and yields nothing.
     Raises   ModelError when the model fails, and NoModel when a part must be sent and no model is set.
     """
@@ -149,6 +168,9 @@ def compress_session(
         elif dry_run:
             run.estimate(request)
             continue
+        elif limits.are_reached(done):
+            done.left += len(parts) - number + 1
+            return  # what an earlier run made of the parts behind this one stays as it is
         else:
             judged = run.answered(part, request)
             if not judged.lines:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from clew.cli.progress import show_progress
 
 if TYPE_CHECKING:
     from clew.enrich.compress import CompressionReport
+    from clew.enrich.models import Measured
 
 _CHUNK_TOKENS_MIN = 500  # below it a part's instructions are longer than the part
 
@@ -30,6 +32,10 @@ clew compress ~/.claude/projects/-home-me-src-app/5f0c….jsonl --model anthropi
 @click.option("--model", metavar="MODEL", help="A GGUF file, a server's URL#NAME, or anthropic#NAME. Default: the setting.")
 @click.option("--endpoint", metavar="URL", help="Of earlier releases: the URL alone, and its NAME as --model.")
 @click.option("--chunk-tokens", type=TokenCount(), metavar="N", help="Tokens of a session in one request. Default: the setting, 6,000.")
+@click.option("--seconds", type=click.FloatRange(min=0), metavar="N", help="Begin no request after so many seconds. Default: no limit.")
+@click.option(
+    "--tokens", type=TokenCount(), metavar="N", help="Begin no request after so many tokens sent and answered. Default: no limit."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be sent, and send nothing.")
 @repo_option
 @json_option
@@ -40,6 +46,8 @@ def command(
     model: str | None,
     endpoint: str | None,
     chunk_tokens: int | None,
+    seconds: float | None,
+    tokens: int | None,
     dry_run: bool,
     repo: Path,
     is_json: bool,
@@ -52,7 +60,7 @@ def command(
     answered before are not sent again. What looks like a secret is masked; the rest of the session leaves this machine if
     the server is another one. Keys are read from the environment only: CLEW_MODEL_KEY, or ANTHROPIC_API_KEY.
     """
-    from clew.enrich.models import open_model
+    from clew.enrich.models import KnownModels, open_model
     from clew.errors import NoModel
     from clew.settings import model_api_key
 
@@ -63,22 +71,32 @@ def command(
         if endpoint is not None:
             named = "off" if endpoint in ("", "off") else f"{endpoint}#{named}"
             output.write_message(f"clew: warning: --endpoint and --model are one option now: --model {named}")
-        tokens = chunk_tokens or settings.compress_chunk_tokens
-        if tokens < _CHUNK_TOKENS_MIN:
-            raise click.UsageError(f"parts of {tokens} tokens are too small to be worth a request; {_CHUNK_TOKENS_MIN} is the least")
+        part_tokens = chunk_tokens or settings.compress_chunk_tokens
+        if part_tokens < _CHUNK_TOKENS_MIN:
+            raise click.UsageError(f"parts of {part_tokens} tokens are too small to be worth a request; {_CHUNK_TOKENS_MIN} is the least")
         with closing(
             open_model(named, folder=settings.data_dir, key=model_api_key(named), timeout_s=max(1, settings.model_timeout_s))
         ) as opened:
             if opened.name == "off" and not dry_run:
                 raise NoModel
             done = engine.compress(
-                repo, sessions, opened, tokenizer=settings.tokenizer, chunk_tokens=tokens, dry_run=dry_run, progress=show
+                repo,
+                sessions,
+                opened,
+                tokenizer=settings.tokenizer,
+                chunk_tokens=part_tokens,
+                seconds=inf if seconds is None else seconds,
+                tokens=inf if tokens is None else tokens,
+                dry_run=dry_run,
+                progress=show,
             )
+            measured = KnownModels(settings.data_dir).measured(opened.name)
         place, price = opened.place, _parse_price(settings.model_price)
+        minutes = _estimate_minutes(measured, done) if dry_run else None
     if is_json:
-        output.write_json(_to_json(done, place=place, is_dry=dry_run, price=price))
+        output.write_json({**_to_json(done, place=place, is_dry=dry_run, price=price), "minutes": minutes})
         return
-    output.write_text(_to_dry_text(done, place, price) if dry_run else _to_text(done, price))
+    output.write_text(_to_dry_text(done, place, price, minutes) if dry_run else _to_text(done, price))
     for session, number, reason in done.refused:
         output.write_message(f"clew: {session}, part {number}: {reason}")
 
@@ -103,6 +121,14 @@ def _compute_cost(price: tuple[float, float] | None, sent: int, answered: int) -
     return (sent * price[0] + answered * price[1]) / 1e6 if price else None
 
 
+def _estimate_minutes(measured: Measured, done: CompressionReport) -> float | None:
+    """Return how long the model takes for what would be sent, at the speeds that were measured; None where they were not."""
+    if not measured.prefill_tokens_per_s or not measured.generate_tokens_per_s:
+        return None
+    seconds = done.tokens_sent / measured.prefill_tokens_per_s + done.tokens_answered / measured.generate_tokens_per_s
+    return round(seconds / 60, 1)
+
+
 def _to_json(done: CompressionReport, *, place: str, is_dry: bool, price: tuple[float, float] | None) -> dict[str, Any]:
     """Return what a run did or would do as JSON; its only time is `seconds`."""
     sent, answered = (done.tokens_sent, done.tokens_answered) if is_dry else (done.billed_in, done.billed_out)
@@ -120,6 +146,7 @@ def _to_json(done: CompressionReport, *, place: str, is_dry: bool, price: tuple[
         "billed": {"sent": done.billed_in, "answered": done.billed_out},
         "dollars": _compute_cost(price, sent, answered),
         "refused": [{"session": session, "part": number, "reason": reason} for session, number, reason in done.refused],
+        "left": done.left,
         "seconds": round(done.seconds, 3),
     }
 
@@ -127,6 +154,8 @@ def _to_json(done: CompressionReport, *, place: str, is_dry: bool, price: tuple[
 def _to_text(done: CompressionReport, price: tuple[float, float] | None) -> str:
     """Return what a run did in a few lines."""
     lines = [f"{_parts(done)}: {done.asked:,} asked for, {done.known:,} known already, in {done.seconds:.1f} s"]
+    if done.left:
+        lines.append(f"{format_count(done.left, 'part')} left by the limits: the same call goes on there")
     if done.tokens_before:
         share = done.tokens_after / done.tokens_before * 100
         lines.append(f"{done.tokens_before:,} tokens have a text of {done.tokens_after:,} ({share:.1f} %) beside them")
@@ -144,13 +173,14 @@ def _to_text(done: CompressionReport, price: tuple[float, float] | None) -> str:
     return "".join(output.escape_control(line) + "\n" for line in lines)
 
 
-def _to_dry_text(done: CompressionReport, place: str, price: tuple[float, float] | None) -> str:
+def _to_dry_text(done: CompressionReport, place: str, price: tuple[float, float] | None, minutes: float | None) -> str:
     """Return what a run would do in a few lines."""
     cost = _compute_cost(price, done.tokens_sent, done.tokens_answered)
     shown = f"about ${cost:.4f}" if cost is not None else "the setting `model_price` would say what that costs"
     lines = [
         f"{_parts(done)}: {done.asked:,} would be sent to {place}, {done.known:,} known already",
         f"about {done.tokens_sent:,} tokens sent, {done.tokens_answered:,} answered: {shown}",
+        f"about {minutes:,} minutes at the speeds measured here" if minutes is not None else "how long that takes: `clew models --measure`",
         f"masked: {format_count(done.masked, 'secret')}; nothing was sent",
     ]
     return "".join(output.escape_control(line) + "\n" for line in lines)

@@ -1,0 +1,1 @@
+"""Couplings between functions: which of the pairs that an index proposes change together later?"""
