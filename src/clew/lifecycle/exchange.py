@@ -1,4 +1,4 @@
-"""Export what is stored to one file, and import such a file."""
+"""Export what is stored to one file, import such a file, and purge again what an older copy of the store still holds."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from pathlib import Path
 
 from clew import __version__
 from clew.errors import InvalidExport, NotReadable
+from clew.lifecycle.forget import purge_records, purge_whole_source
 from clew.store.export_file import read_export, write_export
-from clew.store.ports import Reader, Writer
-from clew.store.rows import ImportResult, SourceRow, StoredRow, WorkspaceRow
+from clew.store.ports import LOCAL, Reader, Writer
+from clew.store.rows import ImportResult, SourceRow, StoredRow, TombstoneRow, WorkspaceRow
+from clew.store.tombstones import Tombstone
 
 
 def export_workspaces(store: Reader, workspaces: Sequence[str], target: Path, *, made_ns: int) -> int:
@@ -62,3 +64,30 @@ def _placed(rows: Iterator[StoredRow], place: WorkspaceRow, without: str) -> Ite
             yield place
         elif not isinstance(row, SourceRow) or row.name != without:
             yield row
+
+
+def purge_again(writer: Writer, tombstones: Sequence[Tombstone]) -> int:
+    """Purge what these tombstones name from a store that is older than they are, and store them; return how many records it held.
+
+    What was made of these records goes too, as at their first purge: words in a session's state, lines of its transcript.
+    """
+    roots, erased = dict(writer.roots()), 0
+    by_workspace: dict[str, list[Tombstone]] = {}
+    for grave in tombstones:
+        by_workspace.setdefault(grave.workspace, []).append(grave)
+    for workspace, graves in sorted(by_workspace.items()):
+        said = {grave.id: grave for grave in graves if grave.kind == "record"}
+        with writer.snapshot(LOCAL, workspace) as snapshot:
+            held = snapshot.records(sorted(said))
+            touched = sorted({record.source for record in held})
+        for reason, at_ns in sorted({(said[record.id].reason, said[record.id].at_ns) for record in held}):
+            ids = [record.id for record in held if (said[record.id].reason, said[record.id].at_ns) == (reason, at_ns)]
+            erased += purge_records(writer, workspace, ids, reason=reason, now_ns=at_ns).records
+        for source in touched:
+            with writer.snapshot(LOCAL, workspace) as snapshot:
+                is_empty = not snapshot.records_of_sources(source)
+            if is_empty:  # the source was purged as a whole, and its state may still say what it held
+                purge_whole_source(writer, workspace, source, reason=graves[0].reason, now_ns=graves[0].at_ns)
+        rows = [TombstoneRow(grave.kind, grave.id, grave.reason, grave.at_ns) for grave in graves]
+        writer.import_rows([WorkspaceRow(workspace, roots.get(workspace, "")), *rows])
+    return erased

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from clew.usecases import augment as augment
+    from clew.usecases import backup as backup
     from clew.usecases import compact as compact
     from clew.usecases import compress as compress
     from clew.usecases import exchange as exchange

@@ -122,12 +122,28 @@ def repair(path: Path, known: salvage.SalvageHints, *, dry_run: bool = False) ->
             finally:
                 if readable != descriptor:
                     os.close(readable)
-            aside = () if dry_run else _exchange(path, fresh)
+            aside = () if dry_run else _exchange(path, fresh, "damaged")
         finally:
             for suffix in _SUFFIXES:
                 fresh.with_name(fresh.name + suffix).unlink(missing_ok=True)
             shutil.rmtree(fresh.with_name(f"{fresh.name}.snapshots"), ignore_errors=True)
     return RepairResult(found, aside, log)
+
+
+def replace_database(path: Path, fresh: Path) -> tuple[Path, ...]:
+    """Put the database `fresh` in the place of the one at `path`, in one step, and return under which names the old files are kept.
+
+    Raises StoreBusy if another process has it open, StoreUnwritable.
+    """
+    with _translated(path):
+        if not path.exists():
+            fresh.replace(path)
+            sync_to_disk(path.parent)
+            return ()
+        with _held(path, is_locked=True):
+            aside = _exchange(path, fresh, "replaced")
+    shutil.rmtree(path.with_name(f"{path.name}.snapshots"), ignore_errors=True)  # a cache of what the old one held
+    return aside
 
 
 @contextlib.contextmanager
@@ -211,12 +227,12 @@ def _fill(fresh: Path, pages: DatabasePages, known: salvage.SalvageHints) -> sal
     return found
 
 
-def _exchange(path: Path, fresh: Path) -> tuple[Path, ...]:
-    """Rename the damaged files, and give the new one their name, under which there is a file at any time; return the new paths.
+def _exchange(path: Path, fresh: Path, word: str) -> tuple[Path, ...]:
+    """Rename the old files to `<name>.<word>-<time>`, and give the new one their name, under which there is a file at any time; return the new paths.
 
     The log is moved first: applied to the new file it would damage that as well.
     """
-    stem = f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}"
+    stem = f"{path.name}.{word}-{time.strftime('%Y%m%d-%H%M%S')}"
     name = next(name for name in (stem, *(f"{stem}-{count}" for count in range(2, 100))) if not path.with_name(name).exists())
     aside: list[Path] = []
     log = path.with_name(f"{path.name}-wal")

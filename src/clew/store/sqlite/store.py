@@ -137,6 +137,11 @@ class SqliteStore:
             for key in workspaces:
                 yield from exchange.read_rows(connection, _written(connection, key).number, key)
 
+    def list_tombstones(self) -> list[Tombstone]:
+        """Return what was ever purged from the database, of all workspaces, in no order."""
+        with self._reading() as connection:
+            return _list_tombstones(connection)
+
     def describe_index_origin(self, workspace: str) -> str:
         """Return in words where the index in memory came from, such as "snapshot"; "" if there is none."""
         return self._indexes.describe_origin(workspace)
@@ -249,9 +254,8 @@ class SqliteStore:
 
     def _note_graves(self, connection: Connection) -> None:
         """Write the tombstone file if anything was purged. Raises StoreUnwritable."""
-        rows = connection.fetch_all("tombstones.all")
-        if rows:
-            found = [Tombstone(decode_text(row[0]), row[1], decode_text(row[2]), decode_text(row[3]), row[4]) for row in rows]
+        found = _list_tombstones(connection)
+        if found:
             try:
                 write_tombstones(self.path, found)
             except OSError as error:
@@ -347,8 +351,8 @@ class SqliteStore:
                 backup.unlink()
         except OSError as error:
             raise PurgeUnfinished(self.path, f"a backup cannot be removed ({error.strerror})") from error
-        aside = sorted(self.path.parent.glob(f"{escape(self.path.name)}.damaged-*"))
-        damaged = [file.name for file in aside if not file.name.endswith(("-wal", "-shm"))]
+        aside = sorted(file for word in ("damaged", "replaced") for file in self.path.parent.glob(f"{escape(self.path.name)}.{word}-*"))
+        left = [file.name for file in aside if not file.name.endswith(("-wal", "-shm"))]
         connection = self._write_connection
         if connection is None:
             raise StoreClosed(self.path)
@@ -358,8 +362,13 @@ class SqliteStore:
             raise PurgeUnfinished(self.path, "another process still reads the state before the purge") from error
         except apsw.Error as error:
             raise PurgeUnfinished(self.path, f"the log cannot be cleared ({error})") from error
-        if damaged:  # not deleted: only the user knows whether it is still needed
-            raise PurgeUnfinished(self.path, f"{', '.join(damaged)} was set aside as damaged, and is as it was", "take it away")
+        if left:  # not deleted: only the user knows whether it is still needed
+            raise PurgeUnfinished(self.path, f"{', '.join(left)} was set aside, and is as it was", "take it away")
+
+
+def _list_tombstones(connection: Connection) -> list[Tombstone]:
+    rows = connection.fetch_all("tombstones.all")
+    return [Tombstone(decode_text(row[0]), row[1], decode_text(row[2]), decode_text(row[3]), row[4]) for row in rows]
 
 
 def _space(connection: Connection, workspace: str) -> WorkspaceCounters:

@@ -74,17 +74,19 @@ def migrate(connection: Connection, path: Path, steps: Sequence[Migration], busy
                 schema = _schema(connection, path, len(steps))  # another process may have been first
                 if schema < len(steps):
                     if schema and not is_new:
-                        _back_up(path, schema, busy_timeout_s)
+                        copy_database(path, path.with_name(f"{path.name}.bak-{schema}"), busy_timeout_s)
                     is_new |= not schema
                     _take(connection, path, steps[schema])
                     done += 1
     return done
 
 
-def _back_up(path: Path, schema: int, busy_timeout_s: float) -> Path:
-    """Copy the database to `<database>.bak-<schema>`, mode 0600, and wait for the disk. Raises StoreUnwritable."""
-    target = path.with_name(f"{path.name}.bak-{schema}")
-    fresh = path.with_name(f"{path.name}.bak-{schema}.part")
+def copy_database(path: Path, target: Path, busy_timeout_s: float) -> None:
+    """Copy a database at its newest transaction to `target`, mode 0600, with SQLite's backup, and wait for the disk.
+
+    Others may read and write it meanwhile. A file at `target` is replaced in one step. Raises StoreUnwritable, StoreUnusable, StoreBusy.
+    """
+    fresh = target.with_name(f"{target.name}.part")
     try:
         fresh.unlink(missing_ok=True)
         os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
@@ -94,13 +96,12 @@ def _back_up(path: Path, schema: int, busy_timeout_s: float) -> Path:
                 backup.step()
         sync_to_disk(fresh)
         fresh.replace(target)
-        sync_to_disk(path.parent)
+        sync_to_disk(target.parent)
     except OSError as error:
         raise StoreUnwritable(target, error.strerror or str(error)) from error
     finally:
         with contextlib.suppress(OSError):  # an error above is what the caller must see
             fresh.unlink(missing_ok=True)
-    return target
 
 
 def _schema(connection: Connection, path: Path, known: int) -> int:
