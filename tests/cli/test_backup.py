@@ -38,11 +38,6 @@ def test_a_backup_brings_back_what_was_stored_and_keeps_what_came_since(clew: Ca
     assert "weighed at dawn" not in clew("retrieve", "when is the anchor weighed?").text
     (aside,) = map(Path, done["set_aside"])
     assert aside.name.startswith("clew.db.replaced-")
-    assert (
-        b"weighed at dawn" in aside.read_bytes() + aside.with_name(f"{aside.name}-wal").read_bytes()
-        if (aside.with_name(f"{aside.name}-wal").exists())
-        else b"weighed at dawn" in aside.read_bytes()
-    )
     assert file.read_bytes() == before
     assert clew("restore", aside).code == 0
     assert "weighed at dawn" in clew("retrieve", "when is the anchor weighed?").text

@@ -228,7 +228,9 @@ def _fill(fresh: Path, pages: DatabasePages, known: salvage.SalvageHints) -> sal
 
 
 def _exchange(path: Path, fresh: Path, word: str) -> tuple[Path, ...]:
-    """Rename the old files to `<name>.<word>-<time>`, and give the new one their name, under which there is a file at any time; return the new paths.
+    """Rename the old files to `<name>.<word>-<time>`, and give the new one their name; return the new paths.
+
+    There is a file under the name at any time.
 
     The log is moved first: applied to the new file it would damage that as well.
     """
