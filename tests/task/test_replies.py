@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from clew.task.completion import find_completion
-from clew.task.replies import asks_user, cancelled_steps, find_asked, read_options, read_reply
+from clew.task.replies import Reply, asks_user, cancelled_steps, find_asked, read_options, read_reply
 
 OFFER = """There are three ways:
 
@@ -40,6 +40,33 @@ def test_a_choice_resolves_to_the_text_of_the_option(words: str) -> None:
 
     assert reply is not None
     assert [option.text for option in reply.chosen] == ["Store the deadline in a table and poll it\nevery second with an index."]
+
+
+@pytest.mark.parametrize(
+    ("message", "words", "chosen"),
+    [
+        (OFFER, "la segunda", "Store the deadline in a table and poll it\nevery second with an index."),
+        (OFFER, "the middle one", "Store the deadline in a table and poll it\nevery second with an index."),
+        ("We could (1) keep a heap, (2) poll a table, or (3) use a worker. Which one?", "2", "poll a table"),
+        ("| # | way |\n|---|---|\n| 1 | a heap |\n| 2 | poll a table |\n\nWhich one?", "the second", "poll a table"),
+        ("- **Heap**: in memory.\n- **Polling**: a table.\n\nWhich one do you want?", "polling please", "**Polling**: a table."),
+    ],
+)
+def test_options_are_found_in_a_sentence_a_table_and_by_their_names(message: str, words: str, chosen: str) -> None:
+    reply = read_reply(words, message)
+
+    assert reply is not None
+    assert [option.text.removesuffix(", or") for option in reply.chosen] == [chosen]
+
+
+@pytest.mark.parametrize("words", ["👍", "✅ 👌", "sure, why not", "네, 계속해 주세요", "sim, continue", "ja graag", "sì, procedi"])
+def test_a_sign_or_a_word_of_assent_displaces_no_request(words: str) -> None:
+    assert read_reply(words, "I would poll the table. Shall I go on?") == Reply()
+
+
+@pytest.mark.parametrize("words", ["❓", "🐛 in the cart", "fix it", "that is not it"])
+def test_signs_and_words_that_name_no_option_are_requests(words: str) -> None:
+    assert read_reply(words, OFFER) is None
 
 
 def test_several_options_can_be_chosen() -> None:

@@ -172,3 +172,38 @@ def claude_notice():
         '<summary>Background command "pytest -q" failed with exit code 1</summary>\n</task-notification>'
     )
     return list(TranscriptReader([made.bytes()]).read_observations())
+
+
+def test_a_step_left_open_is_done_where_the_agents_last_word_is_that_all_are(script) -> None:
+    script.user("Write the exporter.")
+    todos = [{"content": name, "status": "pending", "activeForm": "x"} for name in ("exporter", "docs")]
+    script.call("TodoWrite", {"todos": todos})
+    script.edit("exp.py", "a", "b")
+    script.agent("The exporter is written. The docs come next.")
+    assert {step.status for step in state_at(script.observations).plan} == {"pending"}
+
+    script.agent("Done. All steps are complete.")
+    state = state_at(script.observations)
+    assert {step.status for step in state.plan} == {"completed"}
+    assert [ended.request.text for ended in state.ended] == ["Write the exporter."]
+
+    script.user("Now release it.")
+    assert {step.status for step in state_at(script.observations).plan} == {"completed"}
+
+
+@pytest.mark.parametrize(
+    ("words", "left"),
+    [
+        ("The plan is cancelled.", []),
+        ("Let's abandon this plan and start over.", []),
+        ("The docs are not needed any more.", ["exporter"]),
+        ("What is the plan?", ["exporter", "docs"]),
+    ],
+)
+def test_steps_end_with_what_the_user_cancels(script, words: str, left: list[str]) -> None:
+    script.user("Write the exporter.")
+    todos = [{"content": name, "status": "pending", "activeForm": "x"} for name in ("exporter", "docs")]
+    script.call("TodoWrite", {"todos": todos})
+    script.user(words)
+
+    assert [step.text for step in state_at(script.observations).plan if step.status == "pending"] == left

@@ -62,3 +62,39 @@ def test_of_several_rules_the_places_are_told() -> None:
     assert find_withdrawn_rules("Looks good. Now push it.", rules) == [1]
     assert find_withdrawn_rules("don't push yet", rules) == []
     assert find_withdrawn_rules("anything", []) == []
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        ("Don't commit anything.", "Ok now commit it."),
+        ("Don't commit anything yet.", "Looks good, commit and push."),
+        ("Keep the old endpoint.", "Remove the old endpoint, nobody uses it."),
+        ("No comments in the code.", "Please add comments to the code now."),
+        ("Ne fais pas de commit.", "Ok, fais le commit maintenant."),
+        ("まだコミットしないでください。", "コミットしてください。"),
+        ("Не коммить ничего.", "Хорошо, теперь закоммить."),
+        ("N'ajoute pas de dépendances.", "Les nouvelles dépendances sont finalement autorisées."),
+        ("データベースのスキーマは絶対に変更しないでください。", "スキーマは変更してもいいです。"),
+    ],
+)
+def test_an_order_for_what_a_rule_forbade_takes_it_back(earlier: str, later: str) -> None:
+    assert find_withdrawn_rules(later, [earlier]) == [0]
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        ("Never push to main.", "Push the branch feature/x."),
+        ("Never commit.", "Commit this one, please."),
+        ("Don't check this in.", "Update this branch from dev/checkpoint-flag first."),
+        ("Don't touch the tests.", "The tests fail, fix the code."),
+        ("Don't commit anything.", "Did you commit it?"),
+        ("Keep the public API stable.", "Remove the debug prints."),
+        ("Keep the old endpoint.", "Keep the old endpoint, remove the new one."),
+        ("Ne modifie jamais le schéma.", "Montre-moi le schéma."),
+        ("不要修改数据库结构。", "数据库结构是什么样的？"),
+    ],
+)
+def test_words_about_a_part_of_it_a_question_and_a_standing_rule_take_nothing_back(earlier: str, later: str) -> None:
+    assert find_withdrawn_rules(later, [earlier]) == []

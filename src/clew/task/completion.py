@@ -18,6 +18,7 @@ _FENCED = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _QUOTED = re.compile(r"`[^`\n]*`|\"[^\"\n]{0,200}\"|“[^”\n]{0,200}”|「[^」\n]{0,200}」")
 _SENTENCES = re.compile(r"(?<=[.!?:])\s+|(?<=[。！？])|\n+")
 _LEAD = re.compile(r"^[\s#*_>✅✓✔🎉-]*(?:(?:ok|okay|great|perfect|excellent|good|and|so|now|yes)\b[\s,.!:—–-]*)*")
+_ALL_OVER = re.compile(r"\b(?:are|is|now|been) (?:now )?(?:done|complete|completed|finished|implemented|in place)\b")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 
 
@@ -37,6 +38,15 @@ def find_completion(message: str) -> str:
     return ""
 
 
+def is_all_done(message: str) -> bool:
+    """Return whether a message that reports finished work says that nothing of a plan is left: "All five steps are complete"."""
+    if not find_completion(message):
+        return False
+    plain = _QUOTED.sub("`x`", _FENCED.sub("\n", message).replace("’", "'")).casefold()
+    said = [_LEAD.sub("", sentence).strip(" .!*_:。！") for sentence in _SENTENCES.split(plain)]
+    return any(_all().match(sentence) and (_done().fullmatch(sentence) or _ALL_OVER.search(sentence)) for sentence in said if sentence)
+
+
 def _written(phrase: str) -> str:
     inner = r"[^\n]{0,60}?"
     parts = [re.escape(part).replace(r"\ ", r"\s+") for part in phrase.split("*")]
@@ -48,6 +58,12 @@ def _done() -> re.Pattern[str]:
     phrases = [phrase.strip() for listed in _DATA["done"].values() for phrase in listed.replace("\n", "").split("|")]
     written = [_written(phrase.removesuffix("*")) + (r"[^\n]*" if phrase.endswith("*") else "") for phrase in filter(None, phrases)]
     return re.compile("|".join(written))
+
+
+@cache
+def _all() -> re.Pattern[str]:
+    phrases = [phrase.strip() for listed in _DATA["all"].values() for phrase in listed.replace("\n", "").split("|")]
+    return re.compile("|".join(_written(phrase) for phrase in filter(None, phrases)))
 
 
 @cache

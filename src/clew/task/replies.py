@@ -19,6 +19,7 @@ CHOICE_WORDS_MAX = 10  # of one that names an option by its words; guess
 OPTION_CHARS_MAX = 700  # of the agent's text of one option; guess
 ASKED_CHARS_MAX = 600  # of what the agent asked, from its end; guess
 OPTIONS_MAX = 24
+MIDDLE = -4  # the place in `ordinals` that stands for the middle one of an odd number
 
 _DATA: dict[str, dict[str, str]] = load_toml("replies.toml")
 _GAP = r"[\s,.!:;…~—–\-、。！，：；()（）\"'*_]*"
@@ -29,13 +30,20 @@ _OPTION = re.compile(
     r"|方案|选项|案)[ \t]?)?[(（]?(?P<mark>\d{1,2}|[A-Za-z]|[一二三四五六七八九])(?P<end>[.)）:：、．—–-]|\*\*)[ \t]*(?P<text>\S.*)$"
 )
 _BULLET = re.compile(r"^[ \t]{0,3}[-*•][ \t]+(?P<text>\S.*)$")
+_SIGNS = frozenset(sign.replace("\ufe0f", "") for sign in _DATA["assent"].pop("signs").split("|"))
 _EMOJI = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf\ufe0f\u200d]+")
 _WORDS = re.compile(r"[^\W_]{2,}")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 _SENTENCE_END = re.compile(r"(?<=[.!?。！？\n])\s*")
+_PART = re.compile(r"(?<=[.!?;:,。！？；：，、])\s*|\s+[—–-]\s+|\s+(?:and|then|und|dann|et|puis|y|luego|и)\s+")
 _ANSWERS = re.compile(r"(?:^|[\s,;.])\d{1,2} ?[-–:.)] ?\w")  # "1 - yes, 2 - no": several questions are answered
 _CHINESE = {digit: str(number) for number, digit in enumerate("一二三四五六七八九", 1)}
-_ENUMERATED = re.compile(r"\s*(?:,|and|&|\+|und|et|y|и|和|と)\s*")
+_JOINED = r"(?:\s*[,&+和と]\s*|\s+(?:and|und|et|y|и)\s+)"
+_ENUMERATED = re.compile(_JOINED)
+_INLINE = re.compile(r"(?<![\w(])\((?P<mark>\d{1,2}|[a-h])\)\s+")
+_ROW = re.compile(r"^\s{0,3}\|\s*\**(?P<mark>\d{1,2}|[A-Ha-h])[.)]?\**\s*\|(?P<text>.*\S.*?)\|?\s*$", re.MULTILINE)
+HEAD_CHARS = 60  # of an option's text, that name it; guess
+NAMED_WORDS_MAX = 4  # of a reply that names an option by nothing but its words; guess
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +69,8 @@ class Reply:
 def is_assent(text: str) -> bool:
     """Return whether a prompt only lets the agent go on, or chooses in one or two words: "yes", "ok, continue", "option 2"."""
     plain = _plain(text)
+    if not plain and _is_sign(text):
+        return True
     if not plain or len(plain) > ASSENT_CHARS_MAX:
         return False
     return bool(_assents().fullmatch(plain) or (plain.count(" ") <= 1 and _choices().fullmatch(plain)))
@@ -70,7 +80,7 @@ def read_reply(words: str, message: str) -> Reply | None:
     """Return what kind of reply the user's words are to the agent's message before them, None where they are a request."""
     plain = _plain(words)
     if not plain:
-        return None
+        return Reply() if _is_sign(words) else None
     options = read_options(message)
     if len(plain) <= ASSENT_CHARS_MAX and _assents().fullmatch(plain):
         return Reply()
@@ -79,14 +89,43 @@ def read_reply(words: str, message: str) -> Reply | None:
     chosen = _chosen_by_mark(plain, options)
     if chosen is not None:
         return chosen
-    named = _chosen_by_name(plain, options)
+    named = _chosen_by_name(plain, options, is_asked=asks_user(message))
     return Reply(named, is_request=words.rstrip().endswith(("?", "？"))) if named else None
 
 
 def read_options(message: str) -> list[OfferedOption]:
     """Return the options of the last list in a message of the agent, in order; [] where it lists fewer than two."""
-    marked = _listed_options(message, _OPTION)
-    return marked if len(marked) >= 2 else [] if (bullets := _listed_options(message, _BULLET)) == [] or len(bullets) < 2 else bullets
+    for form in (_OPTION, _BULLET):
+        if len(found := _listed_options(message, form)) >= 2:
+            return found
+    for found in (_tabled_options(message), _inline_options(message)):
+        if len(found) >= 2:
+            return found
+    return []
+
+
+def _tabled_options(message: str) -> list[OfferedOption]:
+    """The rows of a table whose first column counts."""
+    rows = [OfferedOption(row["mark"].lower(), row["text"].strip().strip("|").replace("|", "–").strip()) for row in _ROW.finditer(message)]
+    return rows if _counts_up([row.mark for row in rows]) else []
+
+
+def _inline_options(message: str) -> list[OfferedOption]:
+    """The options within a sentence: "(1) a heap, (2) a table"."""
+    found = list(_INLINE.finditer(message))
+    last = max((at for at, each in enumerate(found) if each["mark"] in ("1", "a")), default=0)
+    found = found[last:]
+    if not found:
+        return []
+    ends = [each.start() for each in found[1:]] + [len(message)]
+    texts = [_SENTENCE_END.split(message[each.end() : end])[0].strip(" ,;\n") for each, end in zip(found, ends, strict=True)]
+    marks = [each["mark"] for each in found]
+    return [OfferedOption(mark, text) for mark, text in zip(marks, texts, strict=True)] if _counts_up(marks) and all(texts) else []
+
+
+def _counts_up(marks: Sequence[str]) -> bool:
+    first = "1" if marks[:1] == ["1"] else "a"
+    return list(marks) == ([str(at + 1) for at in range(len(marks))] if first == "1" else [chr(ord("a") + at) for at in range(len(marks))])
 
 
 def find_asked(message: str) -> str:
@@ -116,7 +155,7 @@ def cancelled_steps(words: str, steps: Sequence[str]) -> list[int]:
     """Return the indices of the steps of a plan that these words of the user cancel: all of them, or those that the words name."""
     found: set[int] = set()
     for line in words[:2_000].split("\n"):
-        for part in re.split(r"(?<=[.!?;:,。！？；：，、])\s*|\s+[—–-]\s+", line):
+        for part in _PART.split(line):
             rest = _cancelled_part(_plain(part))
             if rest is None:
                 continue
@@ -142,6 +181,11 @@ def is_doubt(words: str) -> bool:
 
 def _plain(text: str) -> str:
     return " ".join(_EMOJI.sub(" ", text.replace("’", "'").replace("`", "")).casefold().split()).strip(" .!,;:…。！，")
+
+
+def _is_sign(text: str) -> bool:
+    """Whether a text is nothing but signs of assent."""
+    return bool(text.strip()) and all(sign in _SIGNS for sign in text.replace("\ufe0f", "").split() or [text])
 
 
 def _phrases(*kinds: str) -> Iterator[str]:
@@ -179,7 +223,7 @@ def _choices() -> re.Pattern[str]:
     one = f"(?:[(]?(?:\\d{{1,2}}|[a-z])[)]?(?![a-zà-ÿа-я0-9_%'])|{_any_of(_ordinals())})"
     after = _any_of((*_phrases("chosen", "filler", "assent"), "thanks", "danke", "merci", "gracias", "谢谢", "спасибо"))
     choosing = _any_of(_phrases("choosing"))
-    several = f"{one}(?:\\s*(?:,|and|&|\\+|und|et|y|и|和|と)\\s*(?:{choosing}\\s*)?{one}){{0,4}}"
+    several = f"{one}(?:{_JOINED}(?:{choosing}\\s*)?{one}){{0,4}}"
     return re.compile(f"{_GAP}(?:{lead}{_GAP}){{0,5}}(?P<picked>{several}){_GAP}(?:{after}{_GAP}){{0,4}}")
 
 
@@ -207,6 +251,11 @@ def _cancel() -> re.Pattern[str]:
 
 
 @cache
+def _no_longer() -> re.Pattern[str]:
+    return re.compile(f"{_GAP}{_any_of(_phrases('no_longer'))}{_GAP}$")
+
+
+@cache
 def _whole() -> re.Pattern[str]:
     more = _any_of(
         (
@@ -228,9 +277,11 @@ def _whole() -> re.Pattern[str]:
 
 
 def _cancelled_part(plain: str) -> str | None:
-    """What stands behind a word of cancellation at the beginning, or, in Chinese and Japanese, before one at the end; None for none."""
+    """What stands behind a word of cancellation at the beginning, or before one at the end; None for none."""
     if (found := _cancel().match(plain)) is not None:
         return plain[found.end() :]
+    if (found := _no_longer().search(plain)) is not None and found.start():
+        return plain[: found.start()]
     for phrase in (*_DATA["cancel"]["ja"].split("|"), *_DATA["cancel"]["zh"].split("|")):
         if phrase.strip() and phrase.strip() in plain[-12:] and _CJK.search(plain):
             return re.sub("[はをがもって]+$", "", plain[: plain.rindex(phrase.strip())])
@@ -307,15 +358,24 @@ def _picked(part: str, options: Sequence[OfferedOption]) -> OfferedOption | None
             return marked
         return options[place - 1] if place <= len(options) else None
     if place and options:
-        return {-1: options[-1], -2: options[-1], -3: options[0]}[place]
+        if place == MIDDLE and len(options) % 2 == 0:
+            return None
+        return {-1: options[-1], -2: options[-1], -3: options[0], MIDDLE: options[len(options) // 2]}[place]
     return None
 
 
-def _chosen_by_name(plain: str, options: Sequence[OfferedOption]) -> tuple[OfferedOption, ...]:
-    """The one option that shares most words with a short reply that speaks of choosing; () where that is none or several."""
+def _chosen_by_name(plain: str, options: Sequence[OfferedOption], *, is_asked: bool) -> tuple[OfferedOption, ...]:
+    """The one option that shares most words with a short reply; () where that is none or several.
+
+    The reply speaks of choosing, or the agent asked and all words of the reply, a few, stand where the option begins.
+    """
+    own = _stems(_common().sub(" ", plain))
+    if options and is_asked and own and len(plain.split()) <= NAMED_WORDS_MAX:
+        whole = [option for option in options if _shared(own, _stems(option.text[:HEAD_CHARS])) == len(own)]
+        if len(whole) == 1:
+            return (whole[0],)
     if not options or not options[0].mark or len(plain.split()) > CHOICE_WORDS_MAX or not _speaks_of_choosing().search(plain):
         return ()
-    own = _stems(_common().sub(" ", plain))
     if not own:
         return ()
     shares = [_shared(own, _stems(option.text)) for option in options]

@@ -22,7 +22,7 @@ from clew.records import (
     Verdict,
 )
 from clew.task.bounded import drop_oldest
-from clew.task.completion import find_completion
+from clew.task.completion import find_completion, is_all_done
 from clew.task.replies import Reply, asks_user, find_asked, is_assent, is_cancelling_all, is_doubt, read_reply
 
 GOALS_MAX = 64  # guess: the first and the newest 63
@@ -122,6 +122,10 @@ class RequestTracker:
             return None
         passed = [check for check in since if check.verdict is Verdict.PASSED and not check.is_stale]
         return EndedRequest(request, False, said, self._messages[-1].uuid, passed[-1] if passed else None)
+
+    def is_plan_done(self) -> bool:
+        """Return whether the agent's last word, after work, is that all of its plan is done."""
+        return self._is_last_word and self._has_acted and is_all_done(self._message)
 
     def observe_stop(self) -> None:
         """Take note that the user stopped the agent's work."""

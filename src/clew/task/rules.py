@@ -1,8 +1,8 @@
 """Find the user's rules that a later sentence of the user withdraws.
 
 Only where it is clear: a sentence that the recogniser takes for a withdrawal, in any language, about what the rule is about; the same
-question answered again; the same sentence with another value; the opposite order about the same thing, or a thing that is to be
-replaced, in English. Otherwise both rules are kept.
+question answered again; the same sentence with another value; an order for all of what a rule forbade, or to remove what was to be
+kept; the opposite order about the same thing, or a thing that is to be replaced, in English. Otherwise both rules are kept.
 """
 
 from __future__ import annotations
@@ -12,17 +12,33 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from clew.task.prompts import split_sentences
-from clew.task.recogniser import PromptContext, load_recogniser
-from clew.task.vocabulary import PATTERNS, PLAIN_WORDS, matches_any
+from clew.task.recogniser import CLASSES, PromptContext, load_recogniser
+from clew.task.vocabulary import (
+    KEEPS,
+    NEGATIONS,
+    NEGATIONS_WITHIN,
+    PATTERNS,
+    PLAIN_ELSEWHERE,
+    PLAIN_WORDS,
+    REMOVES,
+    STANDING,
+    STANDING_WITHIN,
+    matches_any,
+)
 
 PROMPT_CHARS_MAX = 1_000  # of a longer prompt only the beginning withdraws anything; guess
 SHARE_MIN = 0.5  # of the earlier rule's own words that the later one must name; guess
 TAKEN_BACK_SHARE_MIN = 0.3  # the same, for a withdrawal: in most languages the small words of the two differ; guess
+ORDER_MIN = 0.5  # the chance that a sentence is a request or a withdrawal; guess
+PREFIX_CHARS_MAX = 3  # that a word may have around another one's stem: закоммить, коммить; guess
 STEM_CHARS = 6  # what is left of a word without its endings, in any language; guess
 
 _ANSWER = re.compile(r"\"([^\"\n]{1,400})\"=\"")
 _WORD = re.compile(r"[^\W\d][\w./-]*\w|\d+")
+_WORDS = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
+_CLAUSE = re.compile(r"[,;:—–，、；]\s*")
 _WRITTEN_TOGETHER = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]+")
+_NAMING = re.compile(r"[\u30a1-\u30ff\u3400-\u9fff]+")  # of Japanese the signs that name things, without its endings
 _NAME = re.compile(r"\b(?=\w*[a-z0-9_])(?=\w*[A-Z0-9_])(?!\d+\b)\w{2,}|`[^`]+`")  # vLLM, USER_ID, utf8
 _VALUE = re.compile(r"\d[\w.:-]*|`[^`]+`|\"[^\"]+\"|'[^']+'")
 
@@ -38,10 +54,17 @@ def find_withdrawn_rules(words: str, rules: Sequence[str]) -> list[int]:
         (at, number)
         for at, rule in enumerate(rules)
         for number, sentence in enumerate(said)
-        if sentence != rule and is_withdrawal_of(sentence, rule, takes_back=True)
+        if sentence != rule and (is_withdrawal_of(sentence, rule, takes_back=True) or _names_forbidden(sentence, rule))
     ]
     takes_back = _read_withdrawals(words) if possible else ()
-    return sorted({at for at, number in possible if is_withdrawal_of(said[number], rules[at], takes_back=takes_back[number])})
+    return sorted(
+        {
+            at
+            for at, number in possible
+            if is_withdrawal_of(said[number], rules[at], takes_back=takes_back[number])
+            or (_names_forbidden(said[number], rules[at]) and _orders(said[number], rules[at]))
+        }
+    )
 
 
 def _split(words: str) -> list[str]:
@@ -55,6 +78,49 @@ def _read_withdrawals(words: str) -> tuple[bool, ...]:
     said, recogniser = _split(words), load_recogniser()
     contexts = [PromptContext(len(words), 1, 0, at, len(said)) for at in range(len(said))]
     return tuple(recogniser.is_claimed(recogniser.score(said, contexts), "withdrawal").tolist())
+
+
+def _names_forbidden(later: str, earlier: str) -> bool:
+    """Whether a sentence without a negation names all of what a rule forbids for now, or removes all of what a rule keeps."""
+    if _has(later, NEGATIONS, NEGATIONS_WITHIN) or _has(earlier, STANDING, STANDING_WITHIN):
+        return False
+    if _has(earlier, NEGATIONS, NEGATIONS_WITHIN):
+        named = _content(earlier)
+    elif _begins(earlier, KEEPS) and _begins(later, REMOVES) and not _begins(later, KEEPS):
+        named = frozenset(stem for stem in _content(earlier) if not any(stem.startswith(word[:STEM_CHARS]) for word in KEEPS))
+    else:
+        return False
+    stems, words = _content(later), [word.casefold() for word in _WORDS.findall(later)]
+    return bool(named) and all(
+        stem in stems or any(stem in word and len(word) - len(stem) <= PREFIX_CHARS_MAX for word in words) for stem in named
+    )
+
+
+def _orders(later: str, earlier: str) -> bool:
+    """Whether the part of a sentence that names what a rule is about is a request, or a withdrawal, as the recogniser reads it."""
+    stems = _content(earlier)
+    parts = [part for part in _CLAUSE.split(later) if any(stem in part.casefold() for stem in stems)] or [later]
+    chances = load_recogniser().score(parts, [PromptContext(len(later), 1, 0, 0, 1)] * len(parts))
+    wanted = sum(chances[:, CLASSES.index(name)] for name in ("request", "assent", "withdrawal"))
+    return bool(wanted.max() >= ORDER_MIN) and not later.rstrip().endswith(("?", "？"))
+
+
+def _content(text: str) -> frozenset[str]:
+    """The stems of the words that say what a rule is about; of Japanese and Chinese the pairs of signs without a negation."""
+    for word in (*NEGATIONS_WITHIN, "要", "请"):
+        text = text.replace(word, "、")
+    return _stems(text)
+
+
+def _has(text: str, words: frozenset[str], parts: frozenset[str]) -> bool:
+    found = {word.casefold() for word in _WORDS.findall(text.replace("’", "'"))}
+    return not words.isdisjoint(found) or any(part in text for part in parts)
+
+
+def _begins(text: str, beginnings: frozenset[str]) -> bool:
+    """Whether a word of a text begins with one of these; those of Chinese and Japanese stand anywhere."""
+    words = [word.casefold() for word in _WORDS.findall(text)]
+    return any(word.startswith(tuple(beginnings)) for word in words) or any(not part.isascii() and part in text for part in beginnings)
 
 
 def is_withdrawal_of(later: str, earlier: str, *, takes_back: bool = False) -> bool:
@@ -113,10 +179,11 @@ def _is_replaced(later: str, earlier: str, of_earlier: frozenset[str]) -> bool:
 
 @lru_cache(maxsize=1 << 10)
 def _stems(text: str) -> frozenset[str]:
-    plain = text.replace("’", "'")
+    plain = text.replace("’", "'").replace("n't", "")
     words: Iterable[str] = (word.lower() for word in _WORD.findall(_WRITTEN_TOGETHER.sub(" ", plain)))
-    pairs = (run[at : at + 2] for run in _WRITTEN_TOGETHER.findall(plain) for at in range(len(run) - 1))
-    return frozenset((*(_stem(word) for word in words if word not in PLAIN_WORDS), *pairs))
+    runs = _NAMING.findall(plain)
+    pairs = (run[at : at + 2] for run in runs for at in range(len(run) - 1))
+    return frozenset((*(_stem(word) for word in words if word not in PLAIN_WORDS | PLAIN_ELSEWHERE), *pairs))
 
 
 def _stem(word: str) -> str:

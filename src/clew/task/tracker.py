@@ -174,7 +174,7 @@ class TaskTracker:
             open_errors=errors,
             checks=tuple(checked.what for checked in self._checks.values())[-CHECKS_MAX:],
             dead_ends=self._detector.select_dead_ends(),
-            plan=tuple(self._plan.values())[-PLAN_MAX:],
+            plan=self._list_steps()[-PLAN_MAX:],
             files=self._changed.states(),
             commands_ok=tuple(self._commands)[-COMMANDS_MAX:],
             recent_identifiers=self._identifiers(),
@@ -192,13 +192,21 @@ class TaskTracker:
         changed.observe_status(GitStatus.decode(answer.text), answer)
         return replace(self.state(), files=changed.states())
 
+    def _list_steps(self) -> tuple[PlanStep, ...]:
+        """The agent's plan; a step that it left open is done where its last word is that all are."""
+        steps = tuple(self._plan.values())
+        if any(step.status in ENDED_OPEN for step in steps) and self._requests.is_plan_done():
+            return tuple(replace(step, status="completed") if step.status in ENDED_OPEN else step for step in steps)
+        return steps
+
     def _find_end(self) -> EndedRequest | None:
         checks = [checked.what for checked in self._checks.values()]
-        return self._requests.find_end(tuple(self._plan.values()), checks, self._errors.list_errors(self._seq))
+        return self._requests.find_end(self._list_steps(), checks, self._errors.list_errors(self._seq))
 
     def _hear(self, words: str, observation: Observation) -> None:
         """Take the user's words: a request, an assent to what the agent proposed, and what binds from now on."""
         current = self._find_end()
+        self._plan = dict(zip(self._plan, self._list_steps(), strict=True))
         self._cancel_steps(words)
         is_request = self._requests.hear(words, observation, current)
         self._unbind(words)
