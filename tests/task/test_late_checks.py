@@ -129,3 +129,22 @@ def test_a_late_verdict_says_of_a_file_that_was_changed_since_nothing_new() -> N
 
     [check] = session.tracker.state().checks
     assert (check.verdict, check.is_stale) == ("passed", True)
+
+
+@pytest.mark.parametrize(
+    ("command", "text", "seen"),
+    [
+        ("pytest -q", "F...\n1 failed, 3 passed in 0.1s", ("failed", "1 failed, 3 passed in 0.1s")),
+        ("pytest -q", "....\n4 passed in 0.1s", ("passed", "4 passed in 0.1s")),
+        ("pytest -q", "....", ("not seen", "")),
+        ("npm test", "> shop@1.0.0 lint\n✔ No ESLint warnings or errors", ("not seen", "")),
+        ("npm test", "Tests:       1 failed, 2 passed, 3 total", ("failed", "Tests:       1 failed, 2 passed, 3 total")),
+        ("go test ./...", "ok  \tshop/cart\t0.2s", ("not seen", "")),
+    ],
+)
+def test_the_output_of_a_job_that_may_still_run_decides_only_what_it_says_for_good(command: str, text: str, seen: tuple[str, str]) -> None:
+    session = Session()
+    session.run(command, started())
+    session.read("/tmp/jobs/b1.output", text, FileView("/tmp/jobs/b1.output", 1, text.count("\n") + 1, text.count("\n") + 1))
+
+    assert session.checks == [seen]

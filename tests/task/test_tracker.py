@@ -350,3 +350,25 @@ def test_names_are_those_mentioned_last_however_many_came_before(script) -> None
     names = state_at(script.observations).recent_identifiers
     assert len(names) == IDENTIFIERS_MAX
     assert names[-4:] == ("first_name_39", "second_name_39", "third_name_39", "first_name_3")
+
+
+@pytest.mark.parametrize(
+    ("command", "output", "is_stale"),
+    [
+        ("git checkout -- cart.py", "", True),
+        ("git reset --hard HEAD~1", "HEAD is now at 1a2b3c4 x", True),
+        ("git pull", "Updating 1a2b3c4..2b3c4d5\n ring.py | 2 +-", True),
+        ("git switch main", "Switched to branch 'main'", True),
+        ("git pull", "Already up to date.", False),
+        ("git switch -c fix", "Switched to a new branch 'fix'", False),
+        ("git status", " M cart.py", False),
+        ("git add -A && git commit -qm x", "", False),
+    ],
+)
+def test_a_check_is_of_before_once_git_has_changed_the_files(script, command: str, output: str, is_stale: bool) -> None:  # noqa: FBT001
+    script.user("fix the cart")
+    script.edit("cart.py", "a", "b")
+    script.run("pytest -q", "3 passed in 0.1s")
+    script.run(command, output)
+
+    assert [check.is_stale for check in state_at(script.observations).checks] == [is_stale]

@@ -55,6 +55,7 @@ _ADD_FAILED = re.compile(
     r"^(?:fatal: pathspec|The following paths are ignored|error: (?:unable|insufficient|open)|fatal: .*index)", re.MULTILINE
 )
 _STATUS = re.compile(r"[ MTADRCU?!]{2} \S")
+_MODIFIED = re.compile(r"^(?:\t(?:modified|new file): {1,12}| ?[MA][ MD] ?)(?=\S)(.+)$", re.MULTILINE)
 _ENDED = re.compile(r"^(?:Successfully rebased|Merge made by|Fast-forward|Updating [0-9a-f]{5,40}\.\.)", re.MULTILINE)
 
 
@@ -208,6 +209,10 @@ class FileTracker:
         folder = posixpath.normpath(call.workdir or call.cwd or root or ".")
         line = _Line(call, command, observation, call.output, is_ok, folder, read_commits(call.output))
         self._run(line, verdict)
+
+    def versions(self) -> dict[str, int]:
+        """Return the number of each file's present content: another one after a call says that it changed the file."""
+        return {path: file.now.number for path, file in self._files.items()}
 
     def observe_late(self, late: LateVerdict, observation: Observation) -> None:
         """Take the verdict of an earlier check; files that changed since it ran are left as they are."""
@@ -536,6 +541,10 @@ class FileTracker:
             or any(word[:1] != "-" for word in simple.words[2:])
         ):
             return
+        named = {path.strip('"') for path in _MODIFIED.findall(line.output)}
+        for file in self._of(self._repo(line.folder)):  # git sees changes in a file that was committed: they are not
+            if not file.is_dirty and file.taken and any(self._is_created(file.path, path) for path in named):
+                file.taken, file.staged, file.doubtful = [], None, -1
         listed: set[str] = set()
         if {"-s", "--short", "--porcelain"} & set(simple.words):
             lines = [each for each in line.output.split("\n") if each.strip() and not each.startswith("## ")]
@@ -666,6 +675,8 @@ class FileTracker:
     @staticmethod
     def _is_refused(line: _Line, simple: SimpleCommand) -> bool:
         """Say whether a commit that git did not report was certainly not made: git would have reported it."""
+        if simple.is_background or (line.call.result and line.call.result.job):
+            return False
         is_quiet = any(re.match(r"-[a-zA-Z]*q|--quiet", word) for word in simple.words[2:]) or bool(simple.writes)
         at = next(at for at, each in enumerate(line.command.commands) if each is simple)
         is_filtered = any(after.reads_pipe for after in line.command.commands[at + 1 : at + 2])
@@ -755,7 +766,7 @@ class FileTracker:
                     file.is_stashed = False
             self._stashes = self._stashes[: len(self._stashes) - len(gone)]
         elif what in ("push", "save") or (rest and rest[0].startswith("-")):
-            paths = list(rest[rest.index("--") + 1 :]) if "--" in rest else []
+            paths = list(rest[rest.index("--") + 1 :]) if "--" in rest else _pushed_paths(rest) if what == "push" else []
             if not line.is_ok and "Saved working directory" not in line.output:
                 return
             matches = self._matching(line, paths) if paths else _is_any
@@ -1001,6 +1012,12 @@ def _belongs(simple: SimpleCommand, checks: Sequence[SimpleCommand], verdict: Ch
     tools = [find_tool(check) for check in checks]
     is_named = tools.count(verdict.runner) == 1
     return is_named and checks[tools.index(verdict.runner)] is simple, is_named
+
+
+def _pushed_paths(rest: Sequence[str]) -> list[str]:
+    """The paths of `git stash push -m text a.py b.py`."""
+    pairs = zip(("", *rest), rest, strict=False)
+    return [word for before, word in pairs if word[:1] != "-" and word != "push" and before not in ("-m", "--message")]
 
 
 def _parse_commit(rest: Sequence[str]) -> tuple[bool, list[str]]:

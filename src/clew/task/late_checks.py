@@ -16,7 +16,8 @@ from clew.records import CallOutcome, ToolCall, ToolKind, Verdict
 from clew.task.bounded import drop_oldest
 from clew.task.commands import CommandAnalysis, analyse_command
 from clew.task.outcomes import judge_check
-from clew.task.runners.verdict import CheckVerdict, read_verdict
+from clew.task.runners.formats import find_runner
+from clew.task.runners.verdict import CheckVerdict, plain, read_verdict
 
 REMEMBERED_MAX = 32  # guess: of jobs, and of files
 
@@ -80,16 +81,42 @@ class LateChecks:
             yield LateVerdict(replace(awaited.call, result=ended), command, verdict, awaited.seq)
             if verdict.value is Verdict.NOT_SEEN:
                 self.expect(replace(awaited.call, result=ended), command, awaited.seq)
+        for job, awaited in list(self._jobs.items()):
+            for path in _files_of_job(awaited, job, call):
+                if (shows := _shows(call, path)) and (late := _read_file(awaited, path, shows, call)) and _is_final(late, call):
+                    yield late
+                    break
         for path, awaited in list(self._files.items()):
             if (shows := _shows(call, path)) and (late := _read_file(awaited, path, shows, call)):
                 del self._files[path]
                 yield late
 
 
+def _files_of_job(awaited: _Awaited, job: str, call: ToolCall) -> Iterator[str]:
+    """The files that hold a job's output: the client's, called after the job, as a call names it, and those that the command writes."""
+    if call.kind is ToolKind.READ and call.path.rpartition("/")[2].partition(".")[0] == job:
+        yield call.path
+    elif call.kind is ToolKind.COMMAND and job in call.command:
+        yield from re.findall(rf"[\w./~-]*/{re.escape(job)}\.\w{{1,10}}", call.command)
+    for simple in analyse_command(awaited.call.command).commands:
+        yield from (path for path in simple.writes if len(path) > 1 and not path.startswith(("&", "/dev/")))
+
+
+def _is_final(late: LateVerdict, call: ToolCall) -> bool:
+    """Whether the output of a job that may still run says how it ends: it failed, or one test runner's closing line is its end."""
+    if late.verdict.value is Verdict.FAILED:
+        return bool(late.verdict.evidence)
+    tools = [find_runner(check.words) for check in late.command.checks]
+    is_one = len(tools) == 1 and tools[0] is not None and tools[0].is_test and not tools[0].every and not tools[0].hides
+    ends = [line.strip("= \t") for line in plain(call.output).rstrip().split("\n")[-3:]]
+    return is_one and any(late.verdict.evidence in line for line in ends)
+
+
 def _read_file(awaited: _Awaited, path: str, shows: str, call: ToolCall) -> LateVerdict | None:
     """The verdict that a call shows of the file with a check's output, by the command line `shows`; None where it shows none."""
     ran = awaited.call
-    is_spilled = ran.result is not None and ran.result.spilled == path
+    written = [name for simple in analyse_command(ran.command).commands for name in simple.writes]
+    is_spilled = ran.result is not None and path not in written and (ran.result.spilled == path or bool(ran.result.job))
     line = f"{ran.command} > {shlex.quote(path)} 2>&1" if is_spilled else ran.command
     command, both = analyse_command(ran.command), analyse_command(f"{line}\n{shows}")
     if [check.words for check in both.checks] != [check.words for check in command.checks]:

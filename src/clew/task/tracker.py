@@ -6,6 +6,7 @@ are tracked.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar, cast
@@ -32,7 +33,7 @@ from clew.task.clues import find_clues, is_code_like
 from clew.task.commands import ASKS, READERS, CheckScope, CommandAnalysis, analyse_command
 from clew.task.dead_ends import DeadEndChanges, DeadEndDetector, FinishedCall
 from clew.task.files import FileTracker
-from clew.task.git import GIT_NOTE, GitStatus
+from clew.task.git import GIT_NOTE, GitEffectKind, GitStatus, parse_git_effect
 from clew.task.late_checks import LateChecks
 from clew.task.open_errors import OpenErrors
 from clew.task.outcomes import extract_failure_lines, has_failed, judge_check
@@ -57,6 +58,8 @@ WINDOW_CHARS = 8_000  # of one observation, half from each end; guess
 RESULT_IDENTIFIERS_MAX = 8  # of one result: what a tool printed says less of the task than what was asked; guess
 
 T = TypeVar("T")
+_BRINGS_OTHERS = frozenset((GitEffectKind.MERGE, GitEffectKind.SWITCH, GitEffectKind.DROP, GitEffectKind.REVERT))
+_UP_TO_DATE = re.compile(r"Already up[ -]to[ -]date|is up to date\.|^Already on ", re.MULTILINE)
 _OCCASIONAL = frozenset({"git", "mkdir", "rm", "mv", "cp", "touch", "chmod", "kill", "pkill"}) | ASKS | READERS
 _STATUSES = {"pending": "pending", "in_progress": "in_progress", "completed": "completed", "done": "completed"}
 
@@ -279,7 +282,10 @@ class TaskTracker:
         verdict = judge_check(command, result) if command and command.checks and (failed is not None or result.job) else None
         if command and (failed is not None or verdict):
             self._judge(call, command, verdict, observation)
+        versions = self._changed.versions() if command and failed is False and not command.is_read_only else {}
         self._changed.observe_call(call, observation, self.root, verdict)
+        if versions and command:
+            self._see_changes(command, versions, call.output, observation)
         self._see_late(call, observation)
         if command and verdict and verdict.value is Verdict.NOT_SEEN:
             self._late.expect(call, command, observation.seq)
@@ -298,6 +304,18 @@ class TaskTracker:
         folder = self._folder(call, command) if command else observation.cwd
         judged = verdict.has_failed if verdict else failed
         self._detector.observe_call(FinishedCall(call, command, observation, judged, lambda path: relative_path(path, folder, self.root)))
+
+    def _see_changes(self, command: CommandAnalysis, versions: dict[str, int], output: str, observation: Observation) -> None:
+        """Note that checks of before concern files that a command line changed: known ones, or any, where it brought others' work."""
+        now = self._changed.versions()
+        for path in {*versions, *now}:
+            if versions.get(path) != now.get(path):
+                self._stale(path, before=observation.seq)
+        kinds = {effect.kind for simple in command.commands if (effect := parse_git_effect(simple)) and not effect.is_new}
+        if kinds & _BRINGS_OTHERS and not _UP_TO_DATE.search(output):
+            for checked in self._checks.values():
+                if not checked.what.is_stale and checked.what.seq < observation.seq:
+                    checked.what = replace(checked.what, is_stale=True)
 
     def _keep_command(self, line: str, command: CommandAnalysis) -> None:
         """Keep a command that succeeded, if it may be needed again."""
