@@ -520,16 +520,16 @@ def test_a_stash_of_one_file_leaves_the_others() -> None:
         Work().edit("cart.py").edit("ring.py").run("git stash push -m wip cart.py", "Saved working directory and index state On main: wip")
     )
 
-    assert [path for path, state in work.files.items() if state.state.value != "reverted"] == ["ring.py"]
+    assert [path for path, state in work.files().items() if state.state.value != "reverted"] == ["ring.py"]
 
 
 def test_a_file_that_git_lists_as_modified_is_not_committed() -> None:
     work = Work().edit("cart.py").run("git commit -qam x", "").run("git status --porcelain", " M cart.py")
 
-    assert [state.is_committed for state in work.files.values()] == [False]
+    assert [state.is_committed for state in work.files().values()] == [False]
 
 
 def test_nobody_knows_what_a_commit_in_the_background_took() -> None:
     work = Work().edit("cart.py").run("git add -A && git commit -m x &", "")
 
-    assert [state.is_committed for state in work.files.values()] == [None]
+    assert [state.is_committed for state in work.files().values()] == [None]
