@@ -101,7 +101,7 @@ def _orders(later: str, earlier: str) -> bool:
     stems = _content(earlier)
     parts = [part for part in _CLAUSE.split(later) if any(stem in part.casefold() for stem in stems)] or [later]
     chances = load_recogniser().score(parts, [PromptContext(len(later), 1, 0, 0, 1)] * len(parts))
-    wanted = sum(chances[:, CLASSES.index(name)] for name in ("request", "assent", "withdrawal"))
+    wanted = chances[:, [CLASSES.index(name) for name in ("request", "assent", "withdrawal")]].sum(axis=1)
     return bool(wanted.max() >= ORDER_MIN) and not later.rstrip().endswith(("?", "？"))
 
 
