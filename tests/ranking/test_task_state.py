@@ -7,10 +7,24 @@ from pathlib import Path
 import pytest
 
 import clew
+from clew.adapters.mcp.tools import ToolRequest, answer_impact, answer_recall
+from clew.cli.outcome import run
 from clew.engine import Engine
 from clew.errors import UsageError
-from clew.records import AgentMessage, FileState, FileStatus, MatchKind, Remark, RemarkKind, TaskState, UserStatement, WorkingFile
+from clew.records import (
+    AgentMessage,
+    FileState,
+    FileStatus,
+    MatchKind,
+    Remark,
+    RemarkKind,
+    TaskState,
+    UserStatement,
+    WorkingFile,
+    join_text,
+)
 from clew.settings import Settings
+from tests.transcript.conftest import FOLDER, ClaudeScript
 
 PARTS = ("basket", "invoice", "parcel", "refund", "voucher", "warehouse", "customer", "catalogue")
 
@@ -113,3 +127,38 @@ def test_impact_says_of_a_file_that_the_session_has_changed_it(engine: Engine, t
 
     [rules] = [file for file in found if file.path == "parcel/rules.py"]
     assert rules.reasons[0].kind is MatchKind.IN_SESSION
+
+
+def test_the_tools_of_an_agent_know_what_its_session_works_on(engine: Engine, tree: Path) -> None:
+    asked = ToolRequest(engine, tree, "chars4", read_task=lambda: working_on("parcel"))
+
+    impact = join_text(answer_impact(asked, {}))
+    code = join_text(answer_recall(asked, {"question": "and where is that called from?", "where": "code"}))
+
+    assert impact.startswith("Files that will probably change with parcel/rules.py")
+    assert "parcel/desk.py" in impact
+    assert code.index("=== parcel/") < min(code.find(f"=== {part}/") % 10**6 for part in PARTS if part != "parcel")
+    with pytest.raises(UsageError):
+        answer_impact(ToolRequest(engine, tree, "chars4"), {})
+
+
+def test_a_session_that_is_named_counts_on_the_command_line(
+    engine: Engine, tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    claude = ClaudeScript()
+    claude.prompt("Let `check_parcel` in parcel/rules.py refuse odd amounts")
+    claude.edit(f"{FOLDER}/parcel/rules.py", "    return amount > 0", "    return amount > 0 and amount % 2 == 0", 6)
+    claude.tell("`check_parcel` in parcel/rules.py refuses odd amounts now.")
+    transcript = claude.save(tmp_path / "sessions")
+    monkeypatch.setenv("CLEW_HOME", str(tmp_path / "home"))
+    words = ["retrieve", "and where is that called from?", "--files", "--limit", "2", "--repo", str(tree), "--quiet"]
+
+    assert run([*words, "--session", str(transcript)]) == 0
+    led = capsys.readouterr().out.split()
+    assert run(["impact", "--session", str(transcript), "--repo", str(tree), "--quiet", "--limit", "1"]) == 0
+    impacted = capsys.readouterr().out
+
+    assert set(led) == {"parcel/rules.py", "parcel/desk.py"}
+    assert "parcel/desk.py" in impacted
+    assert run([*words, "--session", "no-such-session"]) == 4
+    assert run(["impact", "--repo", str(tree)]) == 2

@@ -11,6 +11,7 @@ from clew.impact.couplings import find_target
 from clew.impact.impact import ImpactedFile, rank_impacted_files
 from clew.records import FileStatus, MatchKind, MatchReason, Remark, TaskState
 from clew.store.ports import LOCAL, Reader, Snapshot
+from clew.store.quoted_paths import find_file
 from clew.usecases.explain import find_symbol_changes
 from clew.usecases.inputs import find_record, list_unread, resolve_path
 from clew.usecases.places import find_code
@@ -31,9 +32,9 @@ def impact(
     key, root = find_code(store, path)
     changed = [file for file in task.files if file.state in _CHANGES and not file.is_stashed] if task else []
     with store.snapshot(LOCAL, key) as snapshot:
-        if not names:
-            known = snapshot.documents.path_numbers
-            names = [file.path for file in changed if file.is_committed is not True and file.path in known]
+        basenames = snapshot.documents.paths_by_basename
+        paths = {path: file for file in changed if (path := find_file(basenames, file.path))}
+        names = names or [path for path, file in paths.items() if file.is_committed is not True]
         if not names:
             raise UsageError("no file is meant\nhint: name a file, or the session that changed some without a commit")
         meant = [_resolve_name(snapshot, root, name) for name in names]
@@ -44,9 +45,8 @@ def impact(
         found = rank_impacted_files(snapshot, [each for each in given if each is not None], limit=limit)
         for file in dict.fromkeys(file for file, _ in meant):
             _mark_users_of_changed_signatures(snapshot, file, found)
-    done = {file.path for file in changed}
     for one in found:
-        if one.path in done:
+        if one.path in paths:
             one.reasons = (MatchReason(MatchKind.IN_SESSION, ("changed already",)), *one.reasons)
     return [f"{file}::{symbol}" if symbol else file for file, symbol in meant], found
 
