@@ -33,8 +33,8 @@ def impact(
     changed = [file for file in task.files if file.state in _CHANGES and not file.is_stashed] if task else []
     with store.snapshot(LOCAL, key) as snapshot:
         basenames = snapshot.documents.paths_by_basename
-        paths = {path: file for file in changed if (path := find_file(basenames, file.path))}
-        names = names or [path for path, file in paths.items() if file.is_committed is not True]
+        found_at = {name: file for file in changed if (name := find_file(basenames, file.path))}
+        names = names or [name for name, file in found_at.items() if file.is_committed is not True]
         if not names:
             raise UsageError("no file is meant\nhint: name a file, or the session that changed some without a commit")
         meant = [_resolve_name(snapshot, root, name) for name in names]
@@ -46,7 +46,7 @@ def impact(
         for file in dict.fromkeys(file for file, _ in meant):
             _mark_users_of_changed_signatures(snapshot, file, found)
     for one in found:
-        if one.path in paths:
+        if one.path in found_at:
             one.reasons = (MatchReason(MatchKind.IN_SESSION, ("changed already",)), *one.reasons)
     return [f"{file}::{symbol}" if symbol else file for file, symbol in meant], found
 
