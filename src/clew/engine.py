@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from clew.usecases.ingest import IngestResult
     from clew.usecases.inputs import ProgressCallback
     from clew.usecases.packets import PacketExplanation
+    from clew.usecases.preview import CompactionPreview
     from clew.usecases.repair import RereadResult
     from clew.usecases.status import StoreStatus
     from clew.usecases.write import IncomingOutput, NewNote, WriteReport
@@ -238,6 +239,10 @@ class Engine:
             self.store, self.settings, session,
             at=at, budget_tokens=budget_tokens, tokenizer=tokenizer, path=path, with_earlier=with_earlier,
         )  # fmt: skip
+
+    def preview_compaction(self, session: str, *, at: str | None, budget_tokens: int, tokenizer: str, path: Path) -> CompactionPreview:
+        """Return what `compact` would keep of a session, record by record with why. Nothing is stored, a transcript is not ingested."""
+        return usecases.preview.preview_compaction(self.store, session, at=at, budget_tokens=budget_tokens, tokenizer=tokenizer, path=path)
 
     def describe_state(self, path: Path, session: str, *, at: str | None = None, seconds_max: float = inf) -> dict[str, Any]:
         """Return what the agent of a session was working on before the record `at` (None: at its end), as the JSON of `clew state`.

@@ -108,6 +108,11 @@ class DaemonPaths:
         """Log file with the standard output and error of the daemon."""
         return self.run_dir / "serve.log"
 
+    @property
+    def page_opener(self) -> Path:
+        """HTML file that `clew page` has the browser open: it sends the one-time code, so that no address holds it."""
+        return self.run_dir / "page.html"
+
     def make_dirs(self) -> None:
         """Create the folders with mode 0700. Raises NotReadable where that fails, or one belongs to another user."""
         for folder in (self.run_dir, self.socket.parent):

@@ -215,7 +215,7 @@ def _head_of(lines: Iterable[bytes]) -> _Head:
         dialect = dialect or find_dialect(known)
         if dialect:
             here, folder = dialect.parse_session_info(known)
-            session, cwd = session or here, cwd or folder
+            session, cwd = session or here, cwd or ("" if "\0" in folder else folder)  # no system has such a folder
             if session and cwd:
                 break
     return _Head(dialect.name if dialect else "", session, cwd)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from clew.usecases import index as index
     from clew.usecases import ingest as ingest
     from clew.usecases import packets as packets
+    from clew.usecases import preview as preview
     from clew.usecases import progress as progress
     from clew.usecases import recall as recall
     from clew.usecases import repair as repair

@@ -108,14 +108,14 @@ def compact(
     budget_tokens = check_budget(budget_tokens)
     is_file = Path(session).exists()
     found = ingest.ingest_transcript(store, settings, session, path) if is_file else ingest.find_stored_session(store, key, session)
-    made = _load_stored_input(store, key, found, tokenizer) if at is None else None
+    made = load_stored_input(store, key, found, tokenizer) if at is None else None
     if made is None:
         found, lines = ingest.load_transcript(store, settings, key, session, path)
         made = load_compaction_input(store, found, lines[: find_line(lines, at)], tokenizer=tokenizer, path=path)
     return _with_earlier(store, settings, path, made, found.id, budget_tokens) if with_earlier else made.build_packet(budget_tokens)
 
 
-def _load_stored_input(store: Writer, key: str, session: SessionFiles, tokenizer: str) -> CompactionInput | None:
+def load_stored_input(store: Writer, key: str, session: SessionFiles, tokenizer: str) -> CompactionInput | None:
     """Return what compacting an ingested session at its end needs, from its records and its stored state; None if that cannot be read.
 
     Which of its records were true at an earlier compaction is told by their times, which may differ in single ones from a reading of

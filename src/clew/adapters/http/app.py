@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, cast
@@ -37,13 +38,15 @@ TIMEOUTS_S = {
     "hook/UserPromptSubmit": 0.1, "mod/prompt": 0.1, "hook/PostToolUse": 0.25, "mod/append": 0.25, "statusline": 0.25,
 }  # fmt: skip
 DEFAULT_TIMEOUT_S = 1.0
+LATENCIES_KEPT_MAX = 500  # of each handler, for the page; guess
 
 
 class DaemonApp:
     """ASGI application with all routes of the daemon: hooks, mods, status line, status, health, stop.
 
     last_request_at  time of the latest request on the monotonic clock, for the idle timeout.
-    stop_server      callback of the /stop route, set by the worker.
+    stop_server      callback of the /stop route, set by the worker; open_page  that of /page, which returns its address and a code.
+    latencies        seconds of the latest answers by handler, late ones included.
     mounts           further ASGI applications by their path prefix.
     """
 
@@ -51,6 +54,8 @@ class DaemonApp:
         self.context, self.hooks = context, hooks
         self.paths = DaemonPaths(context.settings.data_dir)
         self.stop_server: Callable[[], None] = lambda: None
+        self.open_page: Callable[[], Awaitable[dict[str, Any]]] | None = None
+        self.latencies: dict[str, deque[float]] = {}
         self.started_at = self.last_request_at = time.monotonic()
         self.active_requests = 0
         self.executor = ThreadPoolExecutor(HANDLER_THREADS, thread_name_prefix="handler")
@@ -65,6 +70,7 @@ class DaemonApp:
                 Route("/status", self._status, methods=["GET"]),
                 Route("/state", self._state, methods=["GET"]),
                 Route("/stop", self._stop, methods=["POST"]),
+                Route("/page", self._page, methods=["POST"]),
                 *(Mount(path, app) for path, app in (mounts or {}).items()),
             ]
         )
@@ -136,6 +142,11 @@ class DaemonApp:
         self.stop_server()
         return _json_response({"stopping": True})
 
+    async def _page(self, request: Request) -> Response:
+        if not request.scope["is_private"] or self.open_page is None:
+            return Response(status_code=403)
+        return _json_response(await self.open_page())
+
     async def _run_handler(
         self, name: str, handler: Callable[[], HookAnswer], missed: Callable[[HookAnswer], None] | None = None
     ) -> HookAnswer:
@@ -148,6 +159,7 @@ class DaemonApp:
         future = asyncio.get_running_loop().run_in_executor(self.executor, handler)
         self._background.add(future)
         future.add_done_callback(self._background.discard)
+        future.add_done_callback(lambda _: self._note_latency(name, time.monotonic() - started))
         done, _ = await asyncio.wait((future,), timeout=within)
         if not done:
             future.add_done_callback(lambda ended: self._finish_late(name, started, ended, missed))
@@ -157,6 +169,13 @@ class DaemonApp:
             self.context.record_error(name, error)
             return {}
         return future.result()
+
+    def _note_latency(self, name: str, seconds: float) -> None:
+        self.latencies.setdefault(name, deque(maxlen=LATENCIES_KEPT_MAX)).append(seconds)
+
+    def list_latencies(self) -> dict[str, tuple[list[float], float]]:
+        """Return (seconds of the latest answers, seconds that the caller waits) by handler since the daemon started."""
+        return {name: (list(taken), TIMEOUTS_S.get(name, DEFAULT_TIMEOUT_S)) for name, taken in sorted(self.latencies.items())}
 
     def _finish_late(
         self, name: str, started: float, ended: asyncio.Future[HookAnswer], missed: Callable[[HookAnswer], None] | None

@@ -22,7 +22,7 @@ from clew.adapters.daemon_files import DaemonAddress
 from clew.adapters.http.peer import read_peer_uid
 
 GATEWAY_PREFIX = "/gateway/"
-SOCKET_ONLY_PREFIXES = ("/hook/", "/mod/", "/statusline", "/stop")  # asked over the socket alone
+SOCKET_ONLY_PREFIXES = ("/hook/", "/mod/", "/statusline", "/stop", "/page")  # asked over the socket alone
 
 
 class RequestGuard:

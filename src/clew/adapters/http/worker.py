@@ -33,6 +33,7 @@ from clew.adapters.http import certificate
 from clew.adapters.http.app import DaemonApp
 from clew.adapters.http.guard import OwnerOnlyProtocol, RequestGuard
 from clew.adapters.http.supervise import EXIT_IDLE
+from clew.adapters.page.access import CODE_S, HOST_NAME, PageAccess
 from clew.errors import ClewError
 from clew.sessions.context import DaemonContext
 from clew.settings import load_settings_leniently
@@ -72,6 +73,35 @@ class LazyApp:
         await self._made(scope, receive, send)
 
 
+class PageListener:
+    """The page's own loopback port, opened when somebody first asks for the page. Plain HTTP: no browser knows the daemon's certificate."""
+
+    def __init__(self, context: DaemonContext, hooks: HookHandlers, app: DaemonApp) -> None:
+        self._context, self._hooks, self._app = context, hooks, app
+        self._opened: tuple[PageAccess, DaemonServer, asyncio.Task[None]] | None = None
+
+    async def open(self) -> dict[str, Any]:
+        """Return the page's `url`, its `plain_url` for browsers that do not know that name, and a `code` that lets one in."""
+        if self._opened is None:
+            listening = socket.create_server(("127.0.0.1", 0))
+            access = PageAccess(listening.getsockname()[1])
+            server = DaemonServer(_config(LazyApp(partial(_page, self._context, self._hooks, self._app, access))))
+            self._opened = access, server, asyncio.ensure_future(_serve_loopback(server, listening))
+        access = self._opened[0]
+        return {
+            "url": f"http://{HOST_NAME}:{access.port}/", "plain_url": f"http://127.0.0.1:{access.port}/", "code": access.issue_code(),
+            "expires_s": CODE_S,
+        }  # fmt: skip
+
+    async def close(self) -> None:
+        """Stop serving the page."""
+        if self._opened is not None:
+            access, server, serving = self._opened
+            access.is_closed = True
+            server.stop()
+            await serving
+
+
 def main(spec: dict[str, object]) -> int:
     """Serve requests until stopped or idle, and return the exit code.
 
@@ -93,6 +123,8 @@ def main(spec: dict[str, object]) -> int:
     sockets = [socket.socket(fileno=number) for number in spec["sockets"]]  # type: ignore[attr-defined]
     private = DaemonServer(_config(RequestGuard(app, address)))
     app.stop_server = private.stop
+    page = PageListener(context, hooks, app)
+    app.open_page = page.open
     loopback = _loopback(context, RequestGuard(app, address)) if len(sockets) > 1 else None
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
@@ -100,7 +132,7 @@ def main(spec: dict[str, object]) -> int:
     context.schedule("hand over", partial(_hand_over, context))
     context.schedule("load", _load)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(private, loopback, app, hooks, sockets, settings.serve_idle_s))
+        runner.run(_serve(private, loopback, page, app, hooks, sockets, settings.serve_idle_s))
     context.close()
     return EXIT_IDLE if private.is_idle else 0
 
@@ -123,7 +155,8 @@ def _loopback(context: DaemonContext, app: ASGIApp) -> DaemonServer | None:
 
 
 async def _serve(
-    private: DaemonServer, loopback: DaemonServer | None, app: DaemonApp, hooks: HookHandlers, sockets: list[socket.socket], idle_s: int
+    private: DaemonServer, loopback: DaemonServer | None, page: PageListener, app: DaemonApp, hooks: HookHandlers,
+    sockets: list[socket.socket], idle_s: int,
 ) -> None:  # fmt: skip
     watching = asyncio.ensure_future(_stop_when_idle(private, app, hooks, idle_s))
     beside = None if loopback is None else asyncio.ensure_future(_serve_loopback(loopback, sockets[1]))
@@ -133,6 +166,7 @@ async def _serve(
     app.clear_fault()
     await serving
     watching.cancel()
+    await page.close()
     if loopback is not None and beside is not None:
         loopback.stop()
         await beside
@@ -206,6 +240,15 @@ def _gateway(context: DaemonContext, hooks: HookHandlers) -> ASGIApp:
     from clew.adapters.gateway.proxy import GatewayApp  # lazy: only who chose the gateway needs it
 
     return GatewayApp(context, hooks.sessions)
+
+
+def _page(context: DaemonContext, hooks: HookHandlers, app: DaemonApp, access: PageAccess) -> ASGIApp:
+    from clew.adapters.page.app import PageApp  # lazy: only who opens the page needs its templates
+
+    def note_request() -> None:
+        app.last_request_at = time.monotonic()
+
+    return PageApp(context, hooks.sessions, access, on_request=note_request, latencies=app.list_latencies)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,51 @@
+// Follows a live view, and loads the lines of a record when it is unfolded. Every view works without this.
+"use strict";
+
+async function load(address) {
+  const answer = await fetch(address, { credentials: "same-origin" });
+  if (!answer.ok) throw new Error(String(answer.status));
+  return new DOMParser().parseFromString(await answer.text(), "text/html");
+}
+
+function notice(text) {
+  let place = document.querySelector(".notice");
+  if (!place) {
+    place = document.createElement("p");
+    place.className = "notice";
+    place.setAttribute("role", "status");
+    document.querySelector("main").append(place);
+  }
+  place.textContent = text;
+}
+
+document.addEventListener("toggle", async (event) => {
+  const details = event.target;
+  if (!details.open || !details.dataset.src || details.dataset.loaded) return;
+  details.dataset.loaded = "yes";
+  try {
+    const found = await load(details.dataset.src);
+    details.replaceChildren(details.querySelector("summary"), ...found.body.childNodes);
+  } catch (error) {
+    delete details.dataset.loaded; // the link inside leads there as well
+  }
+}, true);
+
+function follow(main) {
+  const stream = new EventSource(main.dataset.live);
+  let waits = false;
+  stream.addEventListener("changed", async () => {
+    if (waits || document.querySelector("main details[data-loaded][open]") || main.contains(document.activeElement)) return;
+    waits = true;
+    try {
+      const found = await load(location.href);
+      main.replaceChildren(...found.querySelector("main").childNodes);
+    } catch (error) {
+      notice("The daemon does not answer. Reload, or type `clew page` again.");
+    }
+    waits = false;
+  });
+  stream.addEventListener("error", () => { if (stream.readyState === EventSource.CLOSED) notice("This page is no longer followed live. Type `clew page` again."); });
+}
+
+const main = document.querySelector("main[data-live]");
+if (main) follow(main);

@@ -1,0 +1,15 @@
+"""The views of the page, one module each. A view takes what is asked and returns HTML; one that changes something returns where to go."""
+
+from __future__ import annotations
+
+from clew.adapters.page.views import compactions, sessions
+from clew.adapters.page.views.view import View
+
+VIEWS: tuple[tuple[str, View], ...] = (
+    ("/", sessions.list_sessions),
+    ("/sessions/{session}", sessions.show_state),
+    ("/sessions/{session}/lines", sessions.show_lines),
+    ("/sessions/{session}/compactions", compactions.show_preview),
+    ("/sessions/{session}/compactions/record", compactions.show_record),
+)
+POSTS: tuple[tuple[str, View], ...] = ()

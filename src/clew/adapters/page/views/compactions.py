@@ -1,0 +1,125 @@
+"""Compactions: what the next one would keep of a session and why, and what earlier ones stood before, with Claude's own summary."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from clew.adapters.page.sessions import FoundSession
+from clew.adapters.page.views.view import Form, NotFound, Query, Viewer, page, turn_to
+from clew.records import MatchKind, make_handle
+from clew.records.wording import describe_end, describe_reason
+from clew.usecases.preview import CompactionPreview, Fate, PreviewedRecord
+
+ROWS = 40
+BUDGETS = (4_000, 8_000, 16_000, 32_000)
+SAME_CUT_LINES = 2  # between a compaction and the summary that belongs to it
+LINES_UNFOLDED_MAX = 1_500  # of one record in one answer
+_KEPT_PREVIEWS_MAX = 6  # held in memory, so that turning pages costs nothing
+_kept: OrderedDict[tuple[object, ...], CompactionPreview] = OrderedDict()
+_lock = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class LineRun:
+    """Consecutive lines of a record with one fate. first  1-based."""
+
+    is_kept: bool
+    first: int
+    lines: list[str]
+
+
+def show_preview(viewer: Viewer, query: Query, _: Form) -> Response:
+    """Show the fate of each record at a compaction here (or before the line `at`), and the window that is left."""
+    found = viewer.catalogue.find(query.path["session"])
+    at, budget = query.get("at"), _budget(viewer, query)
+    preview = _preview(viewer, found, at, budget)
+    cuts, summary = _find_cuts(viewer, found, at)
+    fate = query.get("fate")
+    wanted = [each for each in preview.records if not fate or each.fate.name.lower() == fate]
+    rows = turn_to(wanted, query, ROWS)
+    counts = Counter(each.fate for each in preview.records)
+    tokens = Counter({name: sum(each.tokens_before for each in preview.records if each.fate is name) for name in Fate})
+    return page(
+        "compactions.html", "/", "What a compaction keeps",
+        session=found.row, head=viewer.catalogue.read_head(found.row), tab="compactions", at=at, budget=budget, budgets=BUDGETS,
+        preview=preview, rows=rows, shown=[(each, make_handle(each.record.id), explain_fate(each)) for each in rows.rows],
+        counts=[(each, counts[each], tokens[each]) for each in Fate], fate=fate, cuts=cuts, summary=summary,
+        before=sum(each.tokens_before for each in preview.records),
+    )  # fmt: skip
+
+
+def show_record(viewer: Viewer, query: Query, _: Form) -> Response:
+    """Show all lines of one record, those that stay and those that go told apart."""
+    found = viewer.catalogue.find(query.path["session"])
+    preview = _preview(viewer, found, query.get("at"), _budget(viewer, query))
+    handle = query.get("handle")
+    each = next((each for each in preview.records if handle and make_handle(each.record.id) == handle), None)
+    if each is None:
+        raise NotFound(f"this session has no record [{handle}]")
+    runs, left = line_runs(each)
+    return page(
+        "record_lines.html", "/", each.record.name,
+        session=found.row, head=viewer.catalogue.read_head(found.row), tab="compactions", each=each, handle=handle, runs=runs, left=left,
+        why=explain_fate(each), is_part=query.get("part") == "yes",
+    )  # fmt: skip
+
+
+def explain_fate(each: PreviewedRecord) -> str:
+    """Return why a record is kept or left out, in words."""
+    if each.shown:
+        return "; ".join(describe_reason(reason) for reason in each.why if reason.kind is not MatchKind.OF_KIND)
+    if each.fate is Fate.HANDED_OFF:
+        return "its words stand in the hand-off"
+    if each.fate is Fate.ENDED:
+        return describe_end(each.status.reason) or "something newer replaced it"
+    return "other lines were likelier to be needed again, for their tokens"
+
+
+def line_runs(each: PreviewedRecord) -> tuple[list[LineRun], int]:
+    """Return the lines of a record by fate, and how many are left out because there are too many."""
+    lines = each.text.split("\n")
+    kept = {at for first, last in each.shown for at in range(first, last + 1)}
+    runs: list[LineRun] = []
+    for at, line in enumerate(lines[:LINES_UNFOLDED_MAX]):
+        if runs and runs[-1].is_kept is (at in kept):
+            runs[-1].lines.append(line)
+        else:
+            runs.append(LineRun(at in kept, at + 1, [line]))
+    return runs, max(0, len(lines) - LINES_UNFOLDED_MAX)
+
+
+def _budget(viewer: Viewer, query: Query) -> int:
+    return query.number("budget", viewer.engine.settings.compact_budget_tokens, low=200, high=400_000)
+
+
+def _preview(viewer: Viewer, found: FoundSession, at: str, budget: int) -> CompactionPreview:
+    key = (*found.stamp, at, budget)
+    with _lock:
+        if key in _kept:
+            _kept.move_to_end(key)
+            return _kept[key]
+    made = viewer.engine.preview_compaction(
+        found.name, at=at or None, budget_tokens=budget, tokenizer=viewer.engine.settings.tokenizer, path=found.path
+    )
+    with _lock:
+        _kept[key] = made
+        while len(_kept) > _KEPT_PREVIEWS_MAX:
+            _kept.popitem(last=False)
+    return made
+
+
+def _find_cuts(viewer: Viewer, found: FoundSession, at: str) -> tuple[Sequence[tuple[int, int]], str]:
+    """Return (line, time in ns) of each compaction that the client made, and its own summary at the line `at`, "" for none."""
+    cuts: list[tuple[int, int]] = []
+    summary, wanted = "", int(at) if at.isdecimal() else -1
+    for line, at_ns, text in viewer.catalogue.read_compactions(found):
+        if not cuts or line - cuts[-1][0] > SAME_CUT_LINES:
+            cuts.append((line, at_ns))
+        if cuts[-1][0] == wanted:
+            summary = summary or text
+    return cuts, summary

@@ -1,0 +1,117 @@
+"""Preview: what a compaction of a session would keep, record by record, with why. Nothing is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from clew.compaction.compact import main_thread_records
+from clew.packet.options import OriginalCache
+from clew.records import MatchReason, Packet, Record, Status
+from clew.store.ports import LOCAL, Writer
+from clew.transcript.parse import open_transcript
+from clew.usecases import ingest
+from clew.usecases.compact import CompactionInput, load_compaction_input, load_stored_input
+from clew.usecases.inputs import check_budget
+from clew.usecases.places import find_memory
+from clew.usecases.progress import find_line
+
+
+class Fate(StrEnum):
+    """What becomes of a record at a compaction."""
+
+    KEPT = "kept whole"
+    SHORTENED = "some lines kept"
+    HANDED_OFF = "in the hand-off"  # every line of it stands in the text that comes first
+    FOLDED = "left out"  # true still; its handle unfolds it
+    ENDED = "left out, no longer true"
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewedRecord:
+    """One record of the window before a compaction, and its fate.
+
+    shown   spans of lines of `text` that stay, 0-based, inclusive; tokens_after  of those.
+    why     reasons for what is shown, strongest first; of what is left out the record's status says why, or the budget is the reason.
+    is_in_window  it was in the window since the last compaction; an older one is only in clew's memory of the session.
+    """
+
+    record: Record
+    status: Status
+    text: str
+    fate: Fate
+    shown: tuple[tuple[int, int], ...]
+    tokens_before: int
+    tokens_after: int
+    why: tuple[MatchReason, ...] = ()
+    is_in_window: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CompactionPreview:
+    """The window that a compaction would leave, and the fate of each record, oldest first."""
+
+    packet: Packet
+    records: tuple[PreviewedRecord, ...]
+
+    @property
+    def tokens_before(self) -> int:
+        """Tokens of the records that stand in the window now."""
+        return sum(each.tokens_before for each in self.records if each.is_in_window)
+
+
+def preview_compaction(
+    store: Writer, session: str, *, at: str | None, budget_tokens: int, tokenizer: str, path: Path
+) -> CompactionPreview:  # fmt: skip
+    """Return what compacting a session before the record `at` (None: at its end) would keep within the budget.
+
+    session  path of a transcript, which is read and not ingested; or the id of an ingested session.
+    Raises UnknownRecord for `at`, UnknownHandle for a session that is not stored, NotReadable for a file that is no transcript.
+    Cost     about 0.1 s for each megabyte of a transcript that is not ingested.
+    """
+    made = _load_input(store, session, at, tokenizer, path)
+    packet, shown = made.select_lines(check_budget(budget_tokens))
+    why = {entry.id: entry.why for entry in packet.entries}
+    tokens = {entry.id: entry.tokens for entry in packet.entries}
+    said = "\n".join(" ".join(line.split()) for line in packet.text.split("\n"))
+    with made.store.snapshot(LOCAL, made.workspace, made.as_of_ns) as snapshot:
+        records, statuses = main_thread_records(snapshot, made.source, made.seq_end)
+        begun = max((record.seq for record in snapshot.records_of_sources(made.source) if record.kind == "boundary"), default=-1)
+        originals = OriginalCache(snapshot)
+        originals.read(record.full_text for record in records)
+        texts = [originals.text_of(record.full_text) for record in records]
+    found: list[PreviewedRecord] = []
+    for record, status, text in zip(records, statuses, texts, strict=True):
+        spans = tuple(sorted(shown.get(record.id, ())))
+        found.append(
+            PreviewedRecord(
+                record, status, text, _fate(status, text, spans, said), spans, made.counter.count(text), tokens.get(record.id, 0),
+                why.get(record.id, ()), record.seq > begun,
+            )
+        )  # fmt: skip
+    return CompactionPreview(packet, tuple(found))
+
+
+def _load_input(store: Writer, session: str, at: str | None, tokenizer: str, path: Path) -> CompactionInput:
+    file, key = Path(session), find_memory(store, path)[0]
+    if not file.exists():
+        stored = ingest.find_stored_session(store, key, session)
+        if at is None and (made := load_stored_input(store, key, stored, tokenizer)):
+            return made
+        found, lines = ingest.load_stored_transcript(store, key, session)
+    else:
+        found = ingest.identify_session(file)
+        with open_transcript(file) as stream:
+            lines = stream.readlines()
+    return load_compaction_input(store, found, lines[: find_line(lines, at)], tokenizer=tokenizer, path=path)
+
+
+def _fate(status: Status, text: str, spans: Sequence[tuple[int, int]], said: str) -> Fate:
+    if spans:
+        return Fate.KEPT if list(spans) == [(0, text.count("\n"))] else Fate.SHORTENED
+    lines = [" ".join(line.split()) for line in text.split("\n")]
+    if any(lines) and all(line in said for line in lines):
+        return Fate.HANDED_OFF
+    return Fate.FOLDED if status.is_live else Fate.ENDED
