@@ -21,7 +21,8 @@ Which one shall I take?"""
     "words",
     [
         "2", "2.", "(2)", "b)", "option 2", "the second one", "number two", "I like the polling one", "2, but every 5 seconds", "2 please",
-        "let's go with option 2", "3 but apply the changes to this branch", "die zweite Variante", "nimm die zweite", "la deuxième",
+        "let's go with option 2", "3 but apply the changes to this branch",
+        "3 seems like a low hanging fruit", "2 scheint am einfachsten", "die zweite Variante", "nimm die zweite", "la deuxième",
         "la segunda", "第二个", "方案二", "选2", "2番目でお願いします", "二番で", "второй вариант", "Nummer 2 bitte", "the last one",
     ],
 )  # fmt: skip

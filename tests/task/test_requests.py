@@ -207,3 +207,15 @@ def test_steps_end_with_what_the_user_cancels(script, words: str, left: list[str
     script.user(words)
 
     assert [step.text for step in state_at(script.observations).plan if step.status == "pending"] == left
+
+
+@pytest.mark.parametrize(("kind", "reports"), [("local_bash", []), ("local_agent", [("", "Three callers.")])])
+def test_what_a_command_in_the_background_printed_is_no_report_of_a_subagent(kind: str, reports: list[tuple[str, str]]) -> None:
+    claude = ClaudeScript()
+    claude.prompt("Find all callers of price.")
+    output = f"<retrieval_status>success</retrieval_status>\n\n<task_id>b1</task_id>\n\n<task_type>{kind}</task_type>\n\n"
+    output += "<status>completed</status>\n\n<output>\nThree callers.\n</output>"
+    claude.answer(claude.call("TaskOutput", task_id="b1"), output)
+
+    observations = list(TranscriptReader([claude.bytes()]).read_observations())
+    assert [(report.title, report.text) for report in state_at(observations).reports] == reports

@@ -143,6 +143,13 @@ def quarter(text: str) -> int:
     return (len(text) + 3) // 4
 
 
+def test_a_rule_that_is_all_of_the_last_request_stands_once() -> None:
+    rule = UserStatement("Never touch the tax.", "u9", 9)
+    state = TaskState(question="", goals=(rule,), constraints=(rule,))
+
+    assert handoff(state, quarter, 1_000).count("Never touch the tax.") == 1
+
+
 def test_a_hand_off_that_fits_says_everything() -> None:
     assert handoff(STATE, quarter, 10_000) == GOLDEN
 

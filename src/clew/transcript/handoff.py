@@ -44,6 +44,7 @@ PARAGRAPH_CHARS_MAX = 1200  # of the first goal; guess
 REQUEST_LINE_CHARS_MAX = 200  # of an earlier request, which is only named; guess
 COMMAND_CHARS_MAX = 160  # guess
 RULE_PROMPT_CHARS_MAX = 160  # of a prompt that is shown whole with the rule in it; guess: two sentences
+SAME_SHARE = 3  # a rule that is at least this part of the last request is not shown once more; guess
 ANSWER_WORDS_MAX = 12  # a shorter request that answers the agent is shown with the one before it; guess
 FILE_CHECKS_MAX = 3  # of one file; guess
 REST_SHARE = 0.5  # of the budget, kept for all else beside a last request that is longer than the rest; guess
@@ -194,6 +195,8 @@ def render_handoff(
     budget = _Budget(count, budget_tokens, handles or {}, count(render(fenced)) - count(join_text(fenced)))
     entries = sorted(_entries(state), key=lambda entry: entry.rank)
     _buy_request(state, budget, sum(count(entry.text + "\n") for entry in entries))
+    request = _joined_words(" ".join(entry.text for entry in budget.shown))
+    entries = [entry for entry in entries if entry.section != _BINDING or not _is_most_of(entry.text.removeprefix("- "), request)]
     for entry in entries:
         if entry.section == _REMAINS:
             budget.buy(entry)
@@ -203,7 +206,9 @@ def render_handoff(
     told = _buy_ends(budget, _SAID, said, max(SAID_TOKENS_MIN, int(SAID_SHARE * budget_tokens)))
     since = state.goals[-1].seq if state.goals else 0
     reports = [
-        _Quote(f"{report.title}: {report.text}", report.uuid, report.seq) for report in reversed(state.reports) if report.seq >= since
+        _Quote(f"{report.title or 'a subagent'}: {report.text}", report.uuid, report.seq)
+        for report in reversed(state.reports)
+        if report.seq >= since
     ]
     _buy_ends(budget, _REPORTS, reports, int(REPORTS_SHARE * budget_tokens), is_both=True)
     rest = [entry for entry in entries if entry.section != _REMAINS]
@@ -289,6 +294,11 @@ def _rules(state: TaskState) -> dict[str, bool]:
         is_short = stated.is_typed and len(prompt) <= RULE_PROMPT_CHARS_MAX and rule in prompt
         lines[f"- {prompt if is_short else rule}"] = stated.is_typed
     return lines
+
+
+def _is_most_of(rule: str, request: str) -> bool:
+    """Return whether a request that is shown says little beside a rule, so that the rule need not stand twice."""
+    return len(rule) * SAME_SHARE >= len(request) and rule in request
 
 
 def _by_distinctive_words(goals: Sequence[UserStatement]) -> list[UserStatement]:

@@ -83,6 +83,9 @@ _REPORTED = re.compile(
     re.DOTALL,
 )
 _LAUNCHED = re.compile(r"\s*(?:Async agent launched|Spawned successfully|Message (?:queued|sent))")
+_AGENT_OUTPUT = re.compile(
+    r"(?s)<retrieval_status>(?:(?!<output>).){0,600}<task_type>local_agent</task_type>(?:(?!<output>).){0,600}<output>\n?(.*?)(?:</output>\s*)?$"
+)
 _AGENT_TRAILER = re.compile(r"\s*agentId: \w{1,40} \(.*\Z|\s*<usage>.*\Z", re.DOTALL)
 _ELEMENT = re.compile(r"\s*<([a-z][\w-]{0,60})(?:\s[^<>]{0,2000})?>.*</\1>\s*", re.DOTALL)
 _STEP = re.compile(r"[Tt]ask #(\w{1,20})\b")
@@ -240,7 +243,10 @@ def _question(inputs: Mapping[str, object]) -> str:
 
 
 def _report(text: str) -> str:
-    """What a subagent said when it ended, without what the client writes around it; "" where it still runs."""
+    """What a subagent said when it ended, without what the client writes around it; "" where it still runs, or where a command ran."""
+    if text.startswith("<retrieval_status>"):
+        asked = _AGENT_OUTPUT.match(text)
+        return asked[1].strip() if asked else ""
     return "" if _LAUNCHED.match(text) else _AGENT_TRAILER.sub("", text).strip()
 
 
