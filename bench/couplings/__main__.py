@@ -8,17 +8,20 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from bench.couplings.measure import Found, Repository, arms, fit, interval, measure, read_repository
-from bench.couplings.pairs import FEATURES
+from bench.couplings.judge import PROMPTS, ask, find_questions, judge
+from bench.couplings.measure import Found, Repository, arms, candidates_of, fit, interval, measure, read_repository
+from bench.couplings.pairs import FEATURES, Candidates, PairWeights
 from bench.couplings.replay import Replayed, replay
 from bench.impact.changes import git_dir_of
 from bench.machine import REPOSITORY, SOURCE, digest_of_tree, provenance, write_result
+from clew.enrich.models import open_model
 
 RESULTS = Path(__file__).parent / "results"
 WORK = REPOSITORY / "build" / "bench" / "couplings"
@@ -50,8 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     source = provenance(
         ("python", "-m", "bench.couplings", "--fitted", ",".join(given.fitted), "--judged", ",".join(given.judged)), PACKAGES
     )
-    read = {name: read_repository(each, changed_max=given.changed_max) for name, each in replayed.items()}
+    read = {name: read_repository(each, _candidates(given.work, each), changed_max=given.changed_max) for name, each in replayed.items()}
     weights = fit([read[name] for name in given.fitted])
+    if given.model:
+        return _ask(given, [(replayed[name], read[name]) for name in given.judged], weights)
     result: dict[str, Any] = {
         "name": source.name, **source.as_json(), "changed_max": given.changed_max,
         "weights": {"bias": round(weights.bias, 4)} | dict(zip(FEATURES, np.round(weights.weights, 4).tolist(), strict=True)),
@@ -62,6 +67,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     name = source.name if given.changed_max == 10 else f"{source.name}-{given.changed_max}"
     write_result(given.results / f"{name}.json", result)
     print(table(result))
+    return 0
+
+
+def _ask(given: argparse.Namespace, repositories: Sequence[tuple[Replayed, Repository]], weights: PairWeights) -> int:
+    """Have a model judge candidates for a while, and print what all its answers so far come to."""
+    questions = find_questions(repositories, weights, given.prompt)
+    with closing(open_model(given.model, folder=given.work, timeout_s=600)) as model:
+        answers = ask(model, questions, given.work / "answers.jsonl", given.seconds)
+        print(json.dumps({"model": model.name, "prompt": given.prompt, "of": len(questions), **judge(questions, answers)}))
     return 0
 
 
@@ -145,6 +159,18 @@ def _replayed(given: argparse.Namespace, repo: str) -> Replayed:
     return done
 
 
+def _candidates(work: Path, replayed: Replayed) -> Candidates:
+    """Return a repository's candidates from the work folder, or find them."""
+    known = hashlib.sha256(msgspec.json.encode(replayed) + Path(__file__).with_name("pairs.py").read_bytes()).hexdigest()[:16]
+    path = work / f"{replayed.repo.replace('/', '+')}-{known}.npz"
+    if path.is_file():
+        with np.load(path) as held:
+            return Candidates(held["pairs"], held["rows"])
+    found = candidates_of(replayed)
+    np.savez_compressed(path, pairs=found.pairs, rows=found.rows)
+    return found
+
+
 def _names(text: str) -> list[str]:
     return [name for name in text.split(",") if name]
 
@@ -158,6 +184,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--fitted", type=_names, default=_names(FITTED), metavar="OWNER/NAME,…", help="repositories to fit on")
     parser.add_argument("--judged", type=_names, default=_names(JUDGED), metavar="OWNER/NAME,…", help="repositories to measure on")
     parser.add_argument("--changed-max", type=int, default=10, help="functions of a commit that makes later pairs; 10")
+    parser.add_argument(
+        "--model", default="", help="judge candidates with this model, named as clew's setting `model` is, in place of the table"
+    )
+    parser.add_argument("--prompt", choices=list(PROMPTS), default="review", help="what the model is asked")
+    parser.add_argument("--seconds", type=float, default=150.0, help="how long it is asked; the next call goes on")
     parser.add_argument("--only-replay", action="store_true", help="replay what is not in the work folder, and stop")
     parser.add_argument("--any-version", action="store_true", help="take what any version of clew replayed")
     parser.add_argument("--work", type=Path, default=WORK, help="folder of replayed repositories")

@@ -49,11 +49,16 @@ class Repository:
         return len(self.later) / (self.functions * (self.functions - 1) / 2)
 
 
-def read_repository(replayed: Replayed, *, changed_max: int = CHANGED_MAX) -> Repository:
-    """Find a replayed repository's candidates and its later pairs."""
-    linked, together = set(replayed.linked), set(replayed.together)
+def candidates_of(replayed: Replayed) -> Candidates:
+    """Find a replayed repository's candidates."""
     functions = [FunctionText(each.path, each.name, each.text) for each in replayed.functions]
-    candidates = find_candidates(functions, linked=linked, together=together, commits=replayed.past)
+    return find_candidates(functions, linked=replayed.linked, together=replayed.together, commits=replayed.past)
+
+
+def read_repository(replayed: Replayed, candidates: Candidates | None = None, *, changed_max: int = CHANGED_MAX) -> Repository:
+    """Return a replayed repository with its candidates, found unless they are given, and its later pairs."""
+    linked, together, functions = set(replayed.linked), set(replayed.together), replayed.functions
+    candidates = candidates or candidates_of(replayed)
     earlier = {(a, b) for changed in replayed.earlier for at, a in enumerate(changed) for b in changed[at + 1 :]}
     later: dict[tuple[int, int], tuple[int, ...]] = {}
     for number, changed in enumerate(replayed.later):

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.couplings.judge import Question, ask, judge, log_odds
 from bench.couplings.measure import Repository, arms, choose, fit, interval, measure, read_repository
 from bench.couplings.pairs import FEATURES, Candidates, FunctionText, PairWeights, find_candidates
 from bench.couplings.replay import Function, Replayed, replay
+from clew.enrich.models import ModelAnswer, ModelRequest
 
 TEXTS = {
     "net/read.py": ("read_frame", "def read_frame(stream):\n    header = stream.read(FRAME_HEADER)\n    return decode_frame(header)\n"),
@@ -108,3 +110,49 @@ def test_a_replay_says_which_functions_later_commits_changed(tmp_path: Path) -> 
     assert sorted(names) == ["price_of", "read_frame", "tax_of", "write_frame"]
     assert [[names[number] for number in changed] for changed in done.later] == [sorted(["read_frame", "price_of"], key=names.index)]
     assert [[names[number] for number in changed] for changed in done.earlier] == [["read_frame"]]
+
+
+def questions_of(count: int) -> list[Question]:
+    return [Question("o/n", (f"a{at}", f"b{at}"), (True, False), (0.1, 0.2)) for at in range(count)]
+
+
+class Scripted:
+    """A model that says yes to texts that begin with an a, and counts what it is asked."""
+
+    name = place = "scripted"
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def complete(self, request: ModelRequest) -> ModelAnswer:
+        self.asked.append(request.text)
+        odds = -0.1 if request.text.startswith("a") else -2.0
+        return ModelAnswer("yes", choices=(("Yes", odds), (" no", -1.0), ("maybe", -3.0)))
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_model_is_asked_each_pair_once_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    model, work = Scripted(), tmp_path / "answers.jsonl"
+    assert ask(model, questions_of(3), work, 0) == []
+    first = ask(model, questions_of(2), work, 60)
+    (work).write_bytes(work.read_bytes() + b'{"key": "cut sho')
+    again = ask(model, questions_of(3), work, 60)
+
+    assert len(model.asked) == len(set(model.asked)) == 6
+    assert again[:2] == first
+
+
+def test_the_order_within_a_function_is_judged_by_what_came_true(tmp_path: Path) -> None:
+    told = judge(questions_of(4), ask(Scripted(), questions_of(4), tmp_path / "answers.jsonl", 60))
+
+    assert (told["functions"], told["pairs"]) == (4, 8)
+    assert told["model"] == [1.0, 1.0, 1.0]
+    assert told["fitted"] == [0.0, 0.0, 0.0]
+    assert judge([], [])["functions"] == 0
+
+
+def test_a_word_that_is_not_among_the_alternatives_counts_as_the_least_of_them() -> None:
+    assert log_odds([("yes", -0.5), ("sure", -4.0)]) == pytest.approx(3.5)
+    assert log_odds([]) == 0
