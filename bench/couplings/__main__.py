@@ -50,9 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     if given.only_replay:
         return 0
-    source = provenance(
-        ("python", "-m", "bench.couplings", "--fitted", ",".join(given.fitted), "--judged", ",".join(given.judged)), PACKAGES
-    )
+    words = ["--fitted", ",".join(given.fitted), "--judged", ",".join(given.judged), *(["--any-version"] if given.any_version else [])]
+    source = provenance(("python", "-m", "bench.couplings", *words), PACKAGES)
     read = {name: read_repository(each, _candidates(given.work, each), changed_max=given.changed_max) for name, each in replayed.items()}
     weights = fit([read[name] for name in given.fitted])
     if given.model:
