@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -275,6 +276,23 @@ def test_ingest_without_a_name_takes_the_transcripts_of_this_repository(
     (folder / f"{SESSION}.jsonl").write_bytes(TIES.read_bytes())
     monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path / "claude"))
     assert clew("ingest", "--repo", repository, "--json").json["sessions"] == 1
+
+
+def test_ingest_without_a_name_finds_the_sessions_of_work_trees_that_are_gone(
+    clew: Call, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (repository / ".git").mkdir(exist_ok=True)
+    folders = {"a": repository / ".claude/worktrees/gone", "b": repository / "docs", "c": tmp_path / "elsewhere"}
+    for name, cwd in folders.items():
+        kept = tmp_path / "claude/projects" / name
+        kept.mkdir(parents=True)
+        prompt = {"type": "user", "sessionId": name, "uuid": f"{name}1", "cwd": str(cwd), "message": {"role": "user", "content": "Go on."}}
+        (kept / f"{name}.jsonl").write_text(json.dumps(prompt) + "\n")
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path / "claude"))
+
+    [workspace] = clew("ingest", "--repo", repository, "--json").json["workspaces"]
+
+    assert workspace["sessions"] == ["a", "b"]
 
 
 @pytest.mark.parametrize(

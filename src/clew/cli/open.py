@@ -54,12 +54,15 @@ def check_folder(path: Path) -> Path:
 
 
 def find_client_transcripts(repo: Path) -> tuple[Path, ...]:
-    """Return the folders in which clients keep their transcripts of the repository at `repo`. Raises click.UsageError if there is none."""
-    from clew.adapters.clients import find_transcript_dirs, load_all_clients
+    """Return the folders in which clients keep their transcripts of the repository at `repo`, of all its work trees, also of removed ones.
+
+    Raises click.UsageError if there is none.
+    """
+    from clew.adapters.clients import find_repository_transcript_dirs, load_all_clients
     from clew.settings import find_workspace
 
     _, root = find_workspace(repo)
-    found = find_transcript_dirs(root)
+    found = find_repository_transcript_dirs(root)
     if not found:
         known = ", ".join(f"{client.title} has no transcripts of {root} under {client.config_dir()}" for client in load_all_clients())
         raise click.UsageError(f"no session was named, and {known}")

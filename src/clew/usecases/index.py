@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,14 +11,15 @@ from pathlib import Path
 from clew.codebase import TREE_SOURCE, file_changes
 from clew.codebase.file_changes import IndexReport
 from clew.codebase.private_paths import find_refusal_reason
-from clew.enrich import file_edges, history
+from clew.enrich import history
 from clew.enrich.file_edges import CouplingCounts
 from clew.enrich.producers.commits import CO_CHANGE_SOURCE, PRODUCER, build_co_change_delta, compute_co_changes, is_current
 from clew.errors import FolderNotIndexable, NotReadable
 from clew.lifecycle.apply import ApplyTotals, apply_deltas
-from clew.records import Delta, SourceState
+from clew.records import Delta
 from clew.settings import Settings, find_workspace
 from clew.store.ports import Writer
+from clew.usecases.couplings import couple_files
 from clew.usecases.freshness import update_note_statuses
 from clew.usecases.inputs import ProgressCallback, get_source_state, list_source_states
 from clew.usecases.places import open_code
@@ -80,25 +81,6 @@ def update(store: Writer, settings: Settings, path: Path, names: Iterable[str]) 
     totals = apply_deltas(store, key, file_changes.find_named_file_changes(root, list(names), known, tree, embedder=settings.embedder))
     update_note_statuses(store, key, root)
     return totals
-
-
-def couple_files(store: Writer, key: str, states: Sequence[SourceState] | None = None) -> CouplingCounts:
-    """Update the edges of files whose content or couplings have changed, and return counts of all edges.
-
-    key     id of the repository's workspace in the store.
-    states  source states of the files; None reads them from the store.
-    """
-    known = list_source_states(store, key, "file:") if states is None else states
-    files = {
-        state.source.removeprefix("file:"): state.digest
-        for state in known
-        if state.source.startswith("file:") and state.digest and state.status == "indexed"
-    }
-    changes = file_edges.find_edge_changes(
-        files, state_of=partial(get_source_state, store, key), states=partial(list_source_states, store, key, file_edges.COUPLING_SOURCE)
-    )
-    apply_deltas(store, key, changes)
-    return file_edges.read_coupling_counts(get_source_state(store, key, file_edges.COUPLING_SOURCE))
 
 
 def _read_history(store: Writer, key: str, root: Path) -> history.HistoryReport:

@@ -20,7 +20,7 @@ from clew.transcript.live import live_source
 from clew.transcript.parallel import TranscriptJob, read_all_deltas
 from clew.transcript.parse import open_transcript
 from clew.transcript.session_files import SessionFiles, find_session_files, find_sessions, find_start_folder
-from clew.usecases.index import couple_files
+from clew.usecases.couplings import couple_files
 from clew.usecases.inputs import ProgressCallback, get_source_state
 from clew.usecases.places import open_session_memory
 

@@ -90,6 +90,21 @@ def find_transcript_dirs(root: Path) -> list[Path]:
     return [found for each in load_all_clients() if (found := each.find_transcript_dir(root)) is not None]
 
 
+def find_repository_transcript_dirs(root: Path) -> list[Path]:
+    """Return the folders in which any client keeps transcripts of the repository that holds `root`: of all its work trees, and of those
+    that are gone from below its own folder. Reads the beginning of a transcript in each folder of each client.
+    """
+    from clew.settings import find_repository  # lazy: a hook's client has no need of it
+    from clew.transcript.session_files import find_sessions  # lazy: it loads the dialects
+
+    main, found = find_repository(root).main, find_transcript_dirs(root)
+    for folder in (folder for client in load_all_clients() for folder in client.list_transcript_dirs()):
+        start = next((session.cwd for session in find_sessions(folder) if session.cwd), "")
+        if folder not in found and start and find_repository(Path(start)).main == main:
+            found.append(folder)
+    return found
+
+
 def find_latest_transcript(root: Path) -> Path | None:
     """Return the transcript that was written last of sessions started in `root`, of any client; None if there is none."""
     found = [path for folder in find_transcript_dirs(root) for path in folder.glob("*.jsonl")]

@@ -34,8 +34,8 @@ clew ingest session.jsonl --repo ~/src/app
 def command(sessions: tuple[Path, ...], *, repo: Path | None, is_json: bool, is_quiet: bool) -> None:
     """Ingest transcripts: files, or folders of them (Claude Code, Codex; plain, .xz or .gz).
 
-    Without SESSION: Claude Code's own transcripts of this repository. What was ingested before is resumed
-    where it ended; a line that cannot be read is counted and reported.
+    Without SESSION: Claude Code's own transcripts of this repository and its work trees, also removed ones. What was ingested before
+    is resumed where it ended; a line that cannot be read is counted and reported.
     """
     if repo is not None:
         check_folder(repo)
