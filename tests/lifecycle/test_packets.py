@@ -14,8 +14,8 @@ from clew.adapters.clients.claude_code import CLIENT
 from clew.cli.outcome import run
 from clew.engine import Engine
 from clew.errors import UnknownHandle, UsageError
-from clew.lifecycle.packets import PACKETS_MAX, PACKETS_SPARE, packets_source
-from clew.records import Packet, make_handle
+from clew.lifecycle.packets import PACKETS_MAX, PACKETS_SPARE, LoggedEntry, packets_source
+from clew.records import MatchKind, Packet, make_handle
 from clew.settings import Settings
 from clew.store.ports import LOCAL
 from clew.usecases.places import find_memory
@@ -195,3 +195,9 @@ def test_where_nothing_is_logged_the_error_says_so(engine: Engine, tree: Path) -
         engine.find_last_session(tree)
     with pytest.raises(UsageError, match="nothing is logged"):
         engine.explain_last_packet(tree, SESSION)
+
+
+def test_a_reason_of_a_later_release_is_left_out() -> None:
+    entry = LoggedEntry("a.py", why=[("named", ["total"]), ("felt in the bones", [3])])
+
+    assert [reason.kind for reason in entry.reasons] == [MatchKind.NAMED]

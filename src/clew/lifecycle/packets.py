@@ -37,8 +37,9 @@ class LoggedEntry(msgspec.Struct, frozen=True):
 
     @property
     def reasons(self) -> tuple[MatchReason, ...]:
-        """Why it was added, strongest first."""
-        return tuple(MatchReason(MatchKind(kind), tuple(values)) for kind, values in self.why)
+        """Why it was added, strongest first; without kinds that this release does not know."""
+        known = {kind.value: kind for kind in MatchKind}
+        return tuple(MatchReason(known[kind], tuple(values)) for kind, values in self.why if kind in known)
 
 
 class LoggedPacket(msgspec.Struct, frozen=True):

@@ -86,7 +86,7 @@ def command(*, dry_run: bool, is_json: bool, is_quiet: bool) -> None:
 def _known(database: Path, paths: DaemonPaths) -> SalvageHints:
     """Return what a damaged file may no longer hold: the repositories, how sources are named, and what was purged."""
     from clew.adapters.clients import load_all_clients
-    from clew.lifecycle import notes
+    from clew.lifecycle import notes, packets
     from clew.sessions.live import LiveSessions
     from clew.store.sqlite.salvage import SalvageHints
     from clew.store.tombstones import read_tombstones
@@ -99,12 +99,16 @@ def _known(database: Path, paths: DaemonPaths) -> SalvageHints:
         folders.add(first.cwd if first else "")
     roots = dict(map(_named, (Path(folder) for folder in sorted(folders) if folder and Path(folder).is_dir())))
 
+    def transcripts_of(session: str) -> str:
+        return f"session:{session}"
+
     def source_of(kind: str, session: str, path: str) -> str:
         if kind == notes.NOTE_KIND:
             return notes.NOTES_SOURCE
         if not session:
             return f"file:{path}" if path else ""
-        return originals_source(session) if kind == ORIGINAL_KIND else f"session:{session}"
+        by_kind = {ORIGINAL_KIND: originals_source, packets.PACKET_KIND: packets.packets_source}
+        return by_kind.get(kind, transcripts_of)(session)
 
     return SalvageHints(roots, source_of, read_tombstones(database))
 
