@@ -22,6 +22,7 @@ from clew.text.postings import NO_SCOPE, LinkKind, NameLink, NameUse, Place, Sco
 _PLACES = TYPE_KINDS | frozenset(("namespace",))
 _NAMELESS = frozenset(("module", "section", "config", "text", "test"))  # kinds of symbols that no code can name
 _CALLED = "()"
+_PUBLIC = "*"
 _HEADERS = (".h", ".hh", ".hpp", ".hxx", ".h++", ".inl", ".ipp", ".tpp", ".cuh")
 
 
@@ -89,13 +90,19 @@ class _Finder:
         self.has_more = bool(language.root)
         for local, place, name in self.imports:
             if local == "*":
-                self.join(self.file, place)
+                self.join(self.file, (*place, _PUBLIC) if facts.language == "python" else place)
                 self.has_more = True
             elif local not in self.brought:
                 self.brought[local] = (place, name)
                 if not language.root:  # others may import it from here
                     self.link(self.file, local, place, name)
-        for there, here in facts.exports:
+        if facts.language == "python":  # what `import *` takes: what `__all__` lists, or everything
+            public = self.key((*self.own, _PUBLIC))
+            for _, name in facts.exports:
+                self.link(public, name, self.own, name)
+            if not facts.exports:
+                self.join(public, self.own)
+        for there, here in facts.exports if facts.language != "python" else ():
             if here in self.brought:
                 place, name = self.brought[here]
                 self.link(self.file, there, place, name)

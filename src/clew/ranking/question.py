@@ -151,7 +151,7 @@ class Question:
         """
         if not self.is_short:
             return ()
-        only = self.words if len(self.words) == 1 else [word for word in self.words if "-" in word]
+        only = (self._only_word,) if self._only_word else ()
         known = {part for path, _ in self.clues.paths for part in extract_words(path)}
         known.update(word for line in self.clues.errors for word in extract_words(line))  # an error's class is mostly a library's
         known.update(word for frame in self.clues.frames for word in extract_words(frame.function))
@@ -209,10 +209,17 @@ class Question:
         return {}
 
     @cached_property
+    def _only_word(self) -> str:
+        """The question's only word or name, as `max-retries` is one; "" where there are more."""
+        if len(self.words) == 1:
+            return self.words[0]
+        whole = [word for word in self.words if "-" in word]
+        return whole[0] if len(whole) == 1 and whole[0].count("-") + 2 == len(self.words) else ""
+
+    @cached_property
     def _whole_names(self) -> frozenset[str]:
         """The term of the whole of a question's only word, where that word is a name of several parts."""
-        only = [word for word in self.words if "-" not in word] if len(self.words) == 1 else [word for word in self.words if "-" in word]
-        return frozenset(split_word(word)[-1] for word in only if split_word(word)) if self.is_short else frozenset()
+        return frozenset(split_word(self._only_word)[-1:]) if self.is_short else frozenset()
 
     @cached_property
     def _parts(self) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from tree_sitter import Node
@@ -19,6 +20,15 @@ from clew.codebase.languages.description import (
     read_type_path,
 )
 from clew.codebase.languages.java import link_java_import, resolve_java_import
+
+
+_SHORT_TYPE = re.compile(rb"^[^\n\"]*\b(?:class|interface|object)\b[^\n\"]*\{[^\n\"]*\}", re.MULTILINE)
+_LAST_MEMBER = re.compile(rb"(?<=[^\s{;,]) (?=\})")
+
+
+def _with_ended_members(data: bytes) -> bytes:
+    """End the last member of a type that is written on one line, as the grammar wants it: `class A { fun f() = 1;}`."""
+    return _SHORT_TYPE.sub(lambda found: _LAST_MEMBER.sub(b";", found[0]), data)
 
 
 def _type(source: SourceFile, node: Node, kind: SymbolKind) -> Iterable[Definition]:
@@ -82,4 +92,5 @@ KOTLIN = load_language(
     resolve_import=resolve_java_import,
     link_import=link_java_import,
     read_types=_types,
+    clean=_with_ended_members,
 )

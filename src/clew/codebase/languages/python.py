@@ -72,6 +72,17 @@ def _unquoted(raw: bytes) -> str:
     return dedent_docstring(text) if "\n" in text else text.strip()
 
 
+def _exports(source: SourceFile, node: Node) -> Iterable[tuple[str, str]]:
+    """Read `__all__` where it is one list of strings; nothing where it is put together."""
+    right = node.child_by_field_name("right")
+    if right is None or right.type not in ("list", "tuple") or source.data.count(b"__all__") > 1:
+        return
+    for each in right.named_children:
+        if each.type == "string":
+            name = _unquoted(source.data[each.start_byte : each.end_byte])
+            yield name, name
+
+
 def _assignment(source: SourceFile, node: Node, kind: SymbolKind) -> Iterable[Definition]:
     name = source.field_text(node, "left")
     start, end = node.start_byte, node.end_byte
@@ -184,6 +195,7 @@ PYTHON = load_language(
     resolve_import=_resolve,
     read_docstring=_documentation,
     link_import=_link,
+    read_exports=_exports,
     read_types=_types,
     self_words=frozenset(("self", "cls", "Self")),
 )

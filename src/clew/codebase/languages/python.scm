@@ -32,3 +32,4 @@
 (import_statement) @import
 (import_from_statement) @import
 (future_import_statement) @import
+(module (expression_statement (assignment left: (identifier) @_name right: [(list) (tuple)]) @export) (#eq? @_name "__all__"))
