@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from clew.records import Resolution, Spans, outside_span
+from clew.records import Resolution, Spans, clew_span, outside_span
 
 # What a resolution is worth as a share of the whole: a name tells where, a signature what, the body how. Chosen with the
 # two constants below on 62 dev rows (bench/LOG.md); lower shares show more bodies and fewer names.
@@ -29,7 +29,8 @@ class Option:
 
     start, end  lines shown, 1-based inclusive, 0 where lines mean nothing.
     is_whole    nothing of the record is left out.
-    spans       the text split by author; () where all of it comes from outside.
+    spans       the text split by author; () where all of it comes from outside, or where `cuts` say it.
+    cuts        where the author of the text changes, of a text that clew begins and others alternate with.
     """
 
     resolution: Resolution
@@ -39,11 +40,15 @@ class Option:
     end: int = 0
     is_whole: bool = False
     spans: Spans = ()
+    cuts: tuple[int, ...] = ()
 
     @property
     def attributed_spans(self) -> Spans:
         """Return the text split by author."""
-        return self.spans or (outside_span(self.text),)
+        if not self.cuts:
+            return self.spans or (outside_span(self.text),)
+        parts = (self.text[start:end] for start, end in zip((0, *self.cuts), (*self.cuts, len(self.text)), strict=True))
+        return tuple(outside_span(part) if at % 2 else clew_span(part) for at, part in enumerate(parts))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import accumulate
 from typing import TypeAlias
 
 from clew.packet.assemble import Option
@@ -35,7 +37,8 @@ LINE_CHARS_MAX = 240  # of a one-line form in a conversation
 # fix begins on such a line (bench/LOG.md), and each costs one character.
 BLANK_LINES_MAX = 2
 
-_Draft: TypeAlias = tuple[Resolution, Spans, int, int, bool]  # resolution, text, first line, last line, whole
+_Draft: TypeAlias = tuple[Resolution, str, Spans, tuple[int, ...], int, int, bool]
+"""An option that is not measured yet: resolution, text, and as `Option` has them spans, cuts, first and last line, and is_whole."""
 
 
 @dataclass(slots=True)
@@ -98,15 +101,14 @@ def build_options(
     for showing, texts in zip(showings, shown, strict=True):
         show = _conversation if showing.record.session else _code
         drafts.append([draft for text in texts if (draft := show(showing.record, text, originals)) is not None])
-    written = [join_text(draft[1]) for row in drafts for draft in row]
-    fence, *lengths = measure([NEXT_FENCE, *written])
-    measured = iter(zip(written, lengths, strict=True))
+    fence, *lengths = measure([NEXT_FENCE, *(draft[1] for row in drafts for draft in row)])
+    measured = iter(lengths)
 
     def option(draft: _Draft, *, is_said: bool) -> Option:
-        resolution, spans, start, end, is_whole = draft
-        text, tokens = next(measured)
+        resolution, text, spans, cuts, start, end, is_whole = draft
+        tokens = next(measured)
         return Option(
-            resolution, text, tokens + fence * count_user_interruptions(spans) if is_said else tokens, start, end, is_whole, spans
+            resolution, text, tokens + fence * count_user_interruptions(spans) if is_said else tokens, start, end, is_whole, spans, cuts
         )
 
     return [
@@ -126,21 +128,16 @@ def make_line_option(
         at = line - whole.start_line
         for reach in LINES_AROUND:
             first, last = max(at - reach, 0), min(at + reach, len(lines) - 1)
-            head = clew_span(f"--- {whole.start_line + first}-{whole.start_line + last} of {whole.start_line}-{whole.end_line} ")
-            body = "\n".join(lines[first : last + 1])
-            text = (
-                head,
-                outside_span(_printable(record.name)),
-                clew_span(f" [{make_handle(record.id)}]\n"),
-                outside_span(body),
-                clew_span("\n"),
-            )
-            drafts.append((Resolution.FOLDED, text, whole.start_line + first, whole.start_line + last, False))
+            begin, end = whole.start_line + first, whole.start_line + last
+            text, cuts = _alternate(
+                f"--- {begin}-{end} of {whole.start_line}-{whole.end_line} ", _printable(record.name), f" [{make_handle(record.id)}]\n",
+                "\n".join(lines[first : last + 1]), "\n",
+            )  # fmt: skip
+            drafts.append((Resolution.FOLDED, text, (), cuts, begin, end, False))
     named = _code(record, record.texts[0], originals)
-    for resolution, spans, start, end, is_whole in (*drafts, *((named,) if named else ())):
-        text = join_text(spans)
+    for resolution, text, spans, cuts, start, end, is_whole in (*drafts, *((named,) if named else ())):
         if (tokens := measure(text)) <= tokens_max:
-            return Option(resolution, text, tokens, start, end, is_whole, spans)
+            return Option(resolution, text, tokens, start, end, is_whole, spans, cuts)
     return None
 
 
@@ -171,22 +168,30 @@ def _code(record: Record, text: RecordText, originals: OriginalCache) -> _Draft 
     handle, name, whole = make_handle(record.id), _printable(record.name), record.full_text
     if text.resolution == Resolution.NAME:
         line = text.start_line or whole.start_line
-        said = clew_span(f"the file, {whole.end_line} lines") if record.name == record.path and whole.end_line else outside_span(name)
-        return text.resolution, (clew_span(f"[{handle}:{line}] "), said, clew_span("\n")), line, line, False
+        if record.name == record.path and whole.end_line:
+            said = f"[{handle}:{line}] the file, {whole.end_line} lines\n"
+            return text.resolution, said, (clew_span(said),), (), line, line, False
+        return text.resolution, *_between(f"[{handle}:{line}] ", name), line, line, False
     if text.resolution == Resolution.SIGNATURE:
         # The header's lines as they stand, with where they stand before the first.
         body = originals.text_of(text).rstrip("\n").lstrip()
-        spans = (clew_span(f"[{handle}:{text.start_line}] "), outside_span(body), clew_span("\n"))
-        return text.resolution, spans, text.start_line, text.end_line, False
+        return text.resolution, *_between(f"[{handle}:{text.start_line}] ", body), text.start_line, text.end_line, False
     body, end = originals.to_next(text)
     if text is whole:
-        head = (clew_span(f"--- {text.start_line}-{end} "), outside_span(f"{name}\n{body}"), clew_span("\n"))
-        return Resolution.FULL, head, text.start_line, end, True
-    head = (
-        clew_span(f"--- {text.start_line}-{end} of {whole.start_line}-{whole.end_line} "), outside_span(name), clew_span(f" [{handle}]\n"),
-        outside_span(body), clew_span("\n"),
-    )  # fmt: skip
-    return text.resolution, head, text.start_line, end, False
+        return Resolution.FULL, *_between(f"--- {text.start_line}-{end} ", f"{name}\n{body}"), text.start_line, end, True
+    said, cuts = _alternate(f"--- {text.start_line}-{end} of {whole.start_line}-{whole.end_line} ", name, f" [{handle}]\n", body, "\n")
+    return text.resolution, said, (), cuts, text.start_line, end, False
+
+
+def _between(head: str, body: str) -> tuple[str, Spans, tuple[int, ...]]:
+    """Return clew's words with others' behind them and a line end, as text, spans and cuts."""
+    start = len(head)
+    return f"{head}{body}\n", (), (start, start + len(body))
+
+
+def _alternate(*parts: str) -> tuple[str, tuple[int, ...]]:
+    """Return parts of which every second one is others' as one text, and where its author changes."""
+    return "".join(parts), tuple(accumulate(map(len, parts[:-1])))
 
 
 def _conversation(record: Record, text: RecordText, originals: OriginalCache) -> _Draft | None:
@@ -195,14 +200,16 @@ def _conversation(record: Record, text: RecordText, originals: OriginalCache) ->
     if text.resolution <= Resolution.SIGNATURE:
         line = " ".join(originals.text_of(text).split())[:LINE_CHARS_MAX]
         head = clew_span(f"[{handle}] {record.kind}{where}: ")
-        return text.resolution, merge_spans((head, *attribute_text(record, line), clew_span("\n"))), 0, 0, False
+        spans = merge_spans((head, *attribute_text(record, line), clew_span("\n")))
+        return text.resolution, join_text(spans), spans, (), 0, 0, False
     is_whole = text is record.full_text
     body = originals.text_of(text).rstrip("\n")
     head = clew_span(f"--- [{handle}] {record.kind}{where}{'' if is_whole else ' part'}\n")
     spans = merge_spans((head, *attribute_text(record, body), clew_span("\n")))
-    return Resolution.FULL if is_whole else text.resolution, spans, 0, 0, is_whole
+    return Resolution.FULL if is_whole else text.resolution, join_text(spans), spans, (), 0, 0, is_whole
 
 
+@lru_cache(maxsize=1 << 14)  # each option of a record asks for its name
 def _printable(name: str) -> str:
     """A name without line ends or lone surrogates: bytes that are not UTF-8 escaped."""
     if name.isprintable():

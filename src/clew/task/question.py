@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from clew.records import OpenError, TaskState, UserStatement, WorkingFile
 from clew.task.clues import Clues, find_clues
-from clew.task.prompts import find_stated_rules
 
 ERRORS_MAX = 12  # guess
 IDENTIFIERS_MAX = 64
@@ -22,7 +21,6 @@ def build_question_state(question: str, found: Clues | None = None) -> TaskState
     return TaskState(
         question=question,
         goals=(UserStatement(question),) if question.strip() else (),
-        constraints=tuple(UserStatement(sentence) for sentence in find_stated_rules(question)),
         working_set=tuple(WorkingFile(path, "mention", 0) for path in reversed(paths)),
         open_errors=tuple(OpenError(error, "question") for error in found.errors[-ERRORS_MAX:]),
         recent_identifiers=_names_of(found)[:IDENTIFIERS_MAX][::-1],

@@ -21,7 +21,6 @@ from clew.codebase.languages.description import (
 )
 from clew.codebase.languages.java import link_java_import, resolve_java_import
 
-
 _SHORT_TYPE = re.compile(rb"^[^\n\"]*\b(?:class|interface|object)\b[^\n\"]*\{[^\n\"]*\}", re.MULTILINE)
 _LAST_MEMBER = re.compile(rb"(?<=[^\s{;,]) (?=\})")
 
