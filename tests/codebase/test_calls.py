@@ -41,6 +41,19 @@ def calls(root: Path, files: dict[str, str]) -> set[str]:
 
 
 CASES: dict[str, tuple[dict[str, str], set[str]]] = {
+    "`import *` takes what `__all__` lists": (
+        {
+            "pkg/__init__.py": "from .util import *\n",
+            "pkg/util.py": "__all__ = ['helper']\n\n\ndef helper():\n    pass\n\n\ndef inner():\n    pass\n",
+            "pkg/free.py": "def wide():\n    pass\n",
+            "a.py": "from pkg import *\nfrom pkg.free import *\n\n\ndef f():\n    helper()\n    inner()\n    wide()\n",
+        },
+        {"a.py::f -> pkg/util.py::helper", "a.py::f -> pkg/free.py::wide"},
+    ),
+    "a type of Kotlin on one line has its members": (
+        {"a/K.kt": "package a\nclass K { fun inst() = 2 }\n", "b.kt": "package b\nimport a.K\nfun go(k: K) = k.inst()\n"},
+        {"b.kt::go -> a/K.kt::K.inst"},
+    ),
     "a static function of C is its file's own": (
         {
             "a.c": "static int init(void) { return 1; }\nint main(void) { return init(); }\n",
