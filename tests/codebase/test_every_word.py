@@ -58,7 +58,8 @@ def test_no_word_is_lost_whatever_the_lines(path: str, lines: list[str]) -> None
 @pytest.mark.parametrize(
     ("written", "asked"),
     [
-        ("max-retries", "maxRetries"), ("MAX_RETRIES", "max-retries"), ("Straße", "strasse"), ("findAll", "findall"), ("find_all", "FindAll"), ("user_service", "UserService"), ("userservice", "user_service"),
+        ("max-retries", "maxRetries"), ("MAX_RETRIES", "max-retries"), ("Straße", "strasse"),
+        ("findAll", "findall"), ("find_all", "FindAll"), ("user_service", "UserService"), ("userservice", "user_service"),
         ("berechneGröße", "größe"), ("НайтиСтроку", "найти"), ("启动时使用RedisPool预热", "RedisPool"),
         ("采购订单自动审批流程", "审批流程"),
         (unicodedata.normalize("NFD", "zähle_bestände"), "bestände"), ("HTTPServer2", "http_server2"), ("XMLParser", "parser"),
