@@ -50,7 +50,7 @@ def measure(engine: Engine, tree: Path, n: int, budget_tokens: int) -> list[str]
         data = (tree / file.path).read_bytes()
         if classify_file(file.path, file.size, data[:HEAD_BYTES], rules) is not FileCategory.TEXT or file.path.endswith(".ipynb"):
             continue
-        data = decode_source(data)
+        data, _ = decode_source(data)
         facts = parse_file(file.path, data)
         names.update(symbol.name for symbol in facts.symbols)
         defined += [

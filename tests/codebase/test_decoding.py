@@ -18,14 +18,14 @@ from clew.codebase.decoding import decode_source
     ],
 )  # fmt: skip
 def test_what_is_no_utf8_is_decoded(text: str, encoding: str) -> None:
-    assert decode_source(text.encode(encoding)).decode().lstrip("\ufeff") == text
+    assert decode_source(text.encode(encoding))[0].decode().lstrip("\ufeff") == text
 
 
 @pytest.mark.parametrize("data", [b"", b"plain\n", "Größe 寻路\n".encode(), b"\xef\xbb\xbfimport os\n", bytes(range(128, 256)) * 3])
 def test_what_nothing_tells_stays_as_it_is(data: bytes) -> None:
-    assert decode_source(data) == data
+    assert decode_source(data) == (data, "")
 
 
 def test_an_encoding_that_is_said_and_wrong_is_not_believed() -> None:
-    assert "Größe" in decode_source("# -*- coding: ascii -*-\n# Größe\n".encode("latin-1")).decode()
-    assert "Größe" in decode_source("# -*- coding: no-such -*-\n# Größe\n".encode("latin-1")).decode()
+    assert "Größe" in decode_source("# -*- coding: ascii -*-\n# Größe\n".encode("latin-1"))[0].decode()
+    assert "Größe" in decode_source("# -*- coding: no-such -*-\n# Größe\n".encode("latin-1"))[0].decode()

@@ -16,3 +16,7 @@ def compute_stamp(status: os.stat_result) -> int:
     times back. As git does, the inode and the time of the status change count too.
     """
     return xxh3_64_intdigest(f"{status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}".encode()) >> 1 | 1
+
+
+ENCODING = "encoding"
+"""Key in a record's lineage: what its file was decoded from, where that was not UTF-8."""

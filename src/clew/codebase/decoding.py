@@ -32,9 +32,10 @@ def is_wide(head: bytes) -> bool:
     return pairs > 8 and max(odd, even) > 0.7 * pairs and min(odd, even) < 0.05 * pairs
 
 
-def decode_source(data: bytes) -> bytes:
+def decode_source(data: bytes) -> tuple[bytes, str]:
     """Return text in another encoding as UTF-8, and everything else unchanged; of UTF-16 what cannot be decoded is replaced.
 
+    Returns the bytes and the encoding's name, "" where they are unchanged, or where it does not give the same bytes back.
     Cost  of UTF-8 one look at each byte.
     """
     if is_wide(data[:8_192]):
@@ -44,13 +45,15 @@ def decode_source(data: bytes) -> bytes:
             encoding = "utf-16"
         else:
             encoding = "utf-16-le" if data[1:8_192:2].count(0) > data[0:8_192:2].count(0) else "utf-16-be"
-        return data.decode(encoding, "replace").encode()
+        return data.decode(encoding, "replace").encode(), ""
     try:
         data.decode()
     except UnicodeDecodeError:
         encoding = _find_encoding(data)
-        return data.decode(encoding, "replace").encode() if encoding else data
-    return data
+        if encoding:
+            text = data.decode(encoding, "replace")
+            return text.encode(), encoding if text.encode(encoding, "replace") == data else ""
+    return data, ""
 
 
 def _find_encoding(data: bytes) -> str:

@@ -212,7 +212,7 @@ def build_delta_of_path(
             after = os.fstat(stream.fileno())
     except OSError:
         return None
-    text = decode_source(read)
+    text, encoding = decode_source(read)
     data = mask_bytes(text[: text.rfind(b"\n", 0, CUT_BYTES) + 1 or CUT_BYTES] if is_cut and len(text) > CUT_BYTES else text)
     language = "text" if is_plain or is_cut else detect_language(path, head)
     if language == "notebook" and (cells := write_out_cells(data)) is not None:
@@ -230,6 +230,7 @@ def build_delta_of_path(
         stamp=_settled(before, after) if is_cut or len(read) == after.st_size else 0,
         embedder=embedder,
         status="cut" if is_cut else "indexed",
+        encoding=encoding,
     )
 
 

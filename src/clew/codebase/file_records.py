@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 
 import msgspec
 
+from clew.codebase import ENCODING
 from clew.codebase.facts import FileFacts, Import, Symbol
 from clew.codebase.languages.description import ImportLink
 from clew.codebase.roles import find_inline_tests, role_of
@@ -24,7 +25,7 @@ from clew.text.embed import Embedder
 from clew.text.postings import NO_SCOPE, NameUse, Place, Role, ScopedUse, SearchDocument, make_literal_name, pack_postings
 from clew.text.words import extract_words
 
-PRODUCER = "codebase/7"  # name and version of this producer in its Deltas; a new version has every file read again
+PRODUCER = "codebase/8"  # name and version of this producer in its Deltas; a new version has every file read again
 SIGNATURE_BYTES_MAX = 400  # a longer header is data, not a signature, and is not stored as one
 IMPORT_LINES_MAX = 80  # shown of a file's imports; guess: more is a list of names, not what a reader looks for
 
@@ -66,11 +67,13 @@ def build_file_delta(
     stamp: int,
     embedder: Embedder | None = None,
     status: str = "indexed",
+    encoding: str = "",
 ) -> Delta:
     """Build the Delta that replaces a file's records, postings and state with what was parsed from it.
 
     path      relative to the repository, with forward slashes.
     data      the file's bytes; stored as the original behind every span.
+    encoding  that `data` was decoded from; noted in the lineage of each record, so that its bytes can be given back.
     resolved  (path, confidence) of the files that it imports.
     linked    where the names that it imports stand.
     embedder  gives each record a vector as well, when there is a model.
@@ -111,6 +114,7 @@ def build_file_delta(
             path=path,
             language=facts.language,
             trust=Trust.OBSERVED,
+            lineage=((ENCODING, encoding),) if encoding else (),
         )
         positions[at] = len(records)
         records.append(record)

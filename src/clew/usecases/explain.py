@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from clew.codebase import ENCODING
 from clew.compaction import compressed
 from clew.errors import UnknownPath
 from clew.packet.explain import find_links
@@ -54,7 +55,10 @@ def unfold(store: Reader, path: Path, handle: str) -> UnfoldedRecord:
     with store.snapshot(LOCAL, key) as snapshot:
         record = find_record(snapshot, handle)
         [status] = snapshot.statuses([record.id])
-        return UnfoldedRecord(record, status, OriginalCache(snapshot).bytes_of(record.full_text))
+        data = OriginalCache(snapshot).bytes_of(record.full_text)
+        if encoding := dict(record.lineage).get(ENCODING):  # its file was decoded when it was read
+            data = data.decode("utf-8", "replace").encode(encoding, "replace")
+        return UnfoldedRecord(record, status, data)
 
 
 def _find_file(snapshot: Snapshot, root: Path, name: str) -> Record | None:
