@@ -307,12 +307,23 @@ def _recall(result: Mapping[str, Any]) -> str:
         (arm, *(f"{100 * mean:.1f} % [{100 * low:.0f}–{100 * high:.0f}]" for mean, low, high, _ in (found["all"][mark] for mark in labels)))
         for arm, found in summary["recall"].items()
     ]
-    silence = summary["silence"]["at_threshold"]
+    silence = summary["silence"]
+    removed, never = silence["removed"], silence.get("unanswerable")
+    told = f"Of {removed['questions']} questions asked without the sessions that hold the answer, clew says nothing to "
+    told += f"{100 * removed['silent']:.0f} % (AUROC {_range_of(removed['auroc'])})"
+    told += (
+        f", of {never['questions']} that nothing answers to {100 * never['silent']:.0f} % ({_range_of(never['auroc'])})" if never else ""
+    )
     return (
         f"## Recall over earlier sessions: {name}\n\n{summary['questions']:,} questions about long conversations; is found what answers "
-        "them?\n\n" + _table(("system", *labels.values()), rows) + "\nAsked without the sessions that hold the answer, clew says "
-        f"nothing to {100 * silence['silent_without_gold']:.0f} % of the questions; with them, to {100 * silence['false_silence']:.0f} %.\n"
+        "them?\n\n" + _table(("system", *labels.values()), rows) + f"\n{told}; of those that are answered to "
+        f"{100 * silence['false_silence']:.0f} %.\n"
     )
+
+
+def _range_of(values: Sequence[float]) -> str:
+    value, low, high = values
+    return f"{value:.2f} [{low:.2f}–{high:.2f}]"
 
 
 def _reduce(result: Mapping[str, Any]) -> str:

@@ -10,9 +10,10 @@ import numpy as np
 
 from bench.intervals import estimate
 from bench.recall.source import LOCOMO
-from clew.recall.recall import CONFIDENCE_MIN
+from clew.recall.model import load_model
 
-FALSE_SILENCE_MAX = 0.05
+ADVERSARIAL = "adversarial"
+DRAWS = 300
 MARKS = ("all_sessions", "any_session", "first_session", "turns", "newest_first")
 HEADS = {
     "all_sessions": "all gold sessions @5", "any_session": "any @5", "first_session": "any @1", "turns": "gold turns @10",
@@ -63,41 +64,37 @@ def summary(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def silence(rows: Sequence[Row]) -> dict[str, Any]:
-    """Every answerable question once with its gold sessions and once without: can the two be told apart, and at the threshold in force?
+    """Can questions that are answered be told from those that are not, and how many of either are met with silence?
 
-    `crossed` is the highest threshold that keeps false silence within FALSE_SILENCE_MAX, taken on one half of the questions and judged on
-    the other, both ways: means.
+    removed       the same questions, without their gold sessions in the haystack.
+    unanswerable  questions that nothing answers, with all sessions: LongMemEval's own, and LoCoMo's that ask of one speaker what the other
+                  said (for recall these count as answered: what was said is there).
+    Intervals are of DRAWS draws of questions.
     """
-    asked = [row for row in rows if not row.is_unanswerable]
-    held, bare = np.array([row.confidence for row in asked]), np.array([row.confidence_without for row in asked])
-    above = (held[:, None] > bare[None, :]).mean() + 0.5 * (held[:, None] == bare[None, :]).mean()
-    halves = [np.arange(len(asked)) % 2 == side for side in (0, 1)]
-    crossed = [_at(held[~half], bare[~half], _threshold(held[half])) for half in halves]
-    return {
-        "auroc": round(float(above), 3),
-        "at_threshold": _at(held, bare, CONFIDENCE_MIN),
-        "crossed": {key: round(float(np.mean([each[key] for each in crossed])), 3) for key in crossed[0]},
-        "unanswerable": {
-            "questions": sum(row.is_unanswerable for row in rows),
-            "silent": sum(row.is_unanswerable and row.confidence < CONFIDENCE_MIN for row in rows),
-        },
-    }
+    threshold = load_model().threshold
+    asked = [row for row in rows if not row.is_unanswerable and row.kind != ADVERSARIAL]
+    never = [row for row in rows if row.is_unanswerable or row.kind == ADVERSARIAL]
+    held = np.array([row.confidence for row in asked])
+    out: dict[str, Any] = {"threshold": round(threshold, 3), "false_silence": round(float((held < threshold).mean()), 3)}
+    for name, values in (("removed", [row.confidence_without for row in asked]), ("unanswerable", [row.confidence for row in never])):
+        bare = np.array(values)
+        if len(held) and len(bare):
+            silent = float((bare < threshold).mean())
+            out[name] = {"questions": len(bare), "auroc": [round(value, 3) for value in _interval(held, bare)], "silent": round(silent, 3)}
+    return out
 
 
-def _threshold(held: np.ndarray[Any, Any]) -> float:
-    return float(np.sort(held)[int(FALSE_SILENCE_MAX * len(held))])
+def _interval(held: np.ndarray[Any, Any], bare: np.ndarray[Any, Any]) -> tuple[float, float, float]:
+    """AUROC, and the bounds that hold 95 % of the draws."""
+    chance = np.random.default_rng(0)
+    draws = [auroc(chance.choice(held, len(held)), chance.choice(bare, len(bare))) for _ in range(DRAWS)]
+    return auroc(held, bare), float(np.quantile(draws, 0.025)), float(np.quantile(draws, 0.975))
 
 
-def _at(held: np.ndarray[Any, Any], bare: np.ndarray[Any, Any], threshold: float) -> dict[str, float]:
-    """Silence is what is looked for: it is right where the gold is not there, and false where it is."""
-    right, false = float((bare < threshold).sum()), float((held < threshold).sum())
-    precision, found = right / max(right + false, 1.0), right / max(len(bare), 1)
-    return {
-        "threshold": round(threshold, 4),
-        "f1": round(2 * precision * found / max(precision + found, 1e-9), 3),
-        "silent_without_gold": round(found, 3),
-        "false_silence": round(false / max(len(held), 1), 3),
-    }
+def auroc(held: Sequence[float] | np.ndarray[Any, Any], bare: Sequence[float] | np.ndarray[Any, Any]) -> float:
+    """Return the chance that one of `held` is above one of `bare`, a tie counted half."""
+    left, right = np.asarray(held)[:, None], np.asarray(bare)[None, :]
+    return float((left > right).mean() + 0.5 * (left == right).mean())
 
 
 def _milliseconds(rows: Sequence[Row]) -> dict[str, float]:
@@ -134,11 +131,9 @@ def table(found: dict[str, Any]) -> str:
 
 
 def _said(found: dict[str, Any]) -> str:
-    silent, best, never = found["at_threshold"], found["crossed"], found["unanswerable"]
-    return (
-        f"Silence: AUROC {found['auroc']}; at the threshold in force ({silent['threshold']}) F1 {silent['f1']}, silent on "
-        f"{silent['silent_without_gold']} without gold, false silence {silent['false_silence']}; at the threshold that keeps false "
-        f"silence within 5 % of the other half F1 "
-        f"{best['f1']}, {best['silent_without_gold']}, {best['false_silence']}. Unanswerable: silent on {never['silent']} of "
-        f"{never['questions']}."
-    )
+    said = [f"Silence below {found['threshold']}: false for {found['false_silence']} of the answered."]
+    for name, title in (("removed", "with the gold sessions removed"), ("unanswerable", "that nothing answers")):
+        if one := found.get(name):
+            value, low, high = one["auroc"]
+            said.append(f"{one['questions']} questions {title}: AUROC {value} [{low}, {high}], silent on {one['silent']}.")
+    return " ".join(said)

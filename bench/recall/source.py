@@ -41,7 +41,10 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`gold_sessions` and `gold_turns` are the ids of all that is needed for an answer; `is_unanswerable`: nothing answers it."""
+    """`gold_sessions` and `gold_turns` are the ids of all that is needed for an answer; `is_unanswerable`: nothing answers it.
+
+    answer  as the set words it, "" where it is not kept.
+    """
 
     id: str
     kind: str
@@ -50,6 +53,7 @@ class Question:
     gold_sessions: frozenset[str]
     gold_turns: frozenset[str]
     is_unanswerable: bool = False
+    answer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,7 @@ def _longmemeval(data: Path, limit: int | None) -> Iterator[Haystack]:
             frozenset(hashed(name) for name in row["answer_session_ids"]),
             frozenset(hashed(name, str(at)) for name, at in row["answer_turns"]),
             bool(row["abstention"]),
+            str(row.get("answer", "")),
         )
         yield Haystack(row["question_id"], tuple(sorted(held, key=lambda each: (each.at_ns, each.id))), (question,))
 

@@ -250,3 +250,51 @@ def test_a_statement_that_was_replaced_twice_names_the_newest() -> None:
     said = [("a", 1, 0, "I live in Paris.", True), ("b", 2, 0, "I moved to Berlin.", True), ("c", 3, 0, "I moved to Rome.", True)]
 
     assert {old: new for old, (new, _) in find_replaced(said).items()} == {"a": "c", "b": "c"}
+
+
+def test_a_word_is_found_in_its_irregular_forms(engine: Engine, tmp_path: Path) -> None:
+    small_talk(engine, tmp_path)
+    say(engine, tmp_path, "s", "2025-05-01", "yesterday I bought a second monitor for the desk", "nice, which size?")
+
+    assert ask(engine, tmp_path, "when did I buy a monitor?").turns[0].record.uuid == "s-0"
+
+
+def test_of_two_people_the_one_who_is_named_comes_first(engine: Engine, tmp_path: Path) -> None:
+    small_talk(engine, tmp_path)
+    said = ("Mira: my favourite trail goes along the river", "noted", "Jonas: my favourite trail goes over the ridge", "noted too")
+    say(engine, tmp_path, "s", "2025-05-01", *said)
+
+    first = {name: ask(engine, tmp_path, f"Which trail is the favourite of {name}?").turns[0] for name in ("Mira", "Jonas")}
+
+    assert (first["Mira"].record.uuid, first["Jonas"].record.uuid) == ("s-0", "s-2")
+
+
+def test_the_same_words_are_recalled_once_whoever_stored_them(engine: Engine, tmp_path: Path) -> None:
+    small_talk(engine, tmp_path)
+    for session in ("first", "resumed"):
+        say(engine, tmp_path, session, "2025-05-01", "the invoice parser drops\nthe last row", "the invoice  parser drops the last row")
+
+    turns = ask(engine, tmp_path, "which row does the invoice parser drop?").turns
+
+    assert [" ".join(turn.record.name.split()) for turn in turns].count("the invoice parser drops the last row") <= 1
+    assert len([turn for turn in turns if turn.session in ("first", "resumed")]) == 1
+
+
+def test_the_probability_of_an_answer_is_higher_where_one_stands(engine: Engine, tmp_path: Path) -> None:
+    small_talk(engine, tmp_path)
+    question = "what did the flaky upload test need?"
+    before = ask(engine, tmp_path, question)
+    say(engine, tmp_path, "s", "2025-05-01", "the flaky upload test needs a fixed clock", "noted, I freeze the clock there")
+    after = ask(engine, tmp_path, question)
+
+    assert 0.0 <= before.confidence < after.confidence <= 1.0
+    assert (before.turns, bool(after.turns)) == ((), True)
+
+
+def test_what_a_subagent_of_the_running_session_said_is_not_recalled(engine: Engine, tmp_path: Path) -> None:
+    at_ns = 1_700_000_000_000_000_000
+    said = Observation("now", 0, 0, "now-0", ObservationKind.MESSAGE, "the flaky upload test needs a fixed clock", agent="a1", at_ns=at_ns)
+    engine.write(tmp_path, [said])
+
+    assert engine.recall(tmp_path, "what does the flaky upload test need?", running="now", confidence_min=0.0).turns == ()
+    assert len(engine.recall(tmp_path, "what does the flaky upload test need?", running="other", confidence_min=0.0).turns) == 1

@@ -34,7 +34,7 @@ def recall(
     only, exclude   ids of sessions to search, and not to search.
     running         id of the session that asks: of it only what stood in the window before its last compaction is searched.
     asked_ns        time of the question, None for now; it decides how old a turn is.
-    confidence_min  least probability that the answer is relevant; None for the calibrated threshold, 0 to answer always.
+    confidence_min  least probability that the question is answered; None for the model's threshold, 0 to answer always.
     """
     with store.snapshot(LOCAL, find_memory(store, path)[0]) as snapshot:
         return recall_turns(
@@ -42,7 +42,7 @@ def recall(
             Question.of(question),
             only=None if only is None else frozenset(only),
             exclude=frozenset(exclude),
-            in_window=(running, _find_window_start(snapshot, running)),
+            in_window=_find_in_window(snapshot, running),
             asked_ns=time.time_ns() if asked_ns is None else asked_ns,
             turns_max=turns_max,
             sessions_max=sessions_max,
@@ -51,7 +51,10 @@ def recall(
         )
 
 
-def _find_window_start(snapshot: Snapshot, session: str) -> int:
-    """Return the time of a session's last compaction, 0 for none."""
-    records = snapshot.records_of_sources(f"session:{session}", f"session:{session}/live") if session else []
-    return max((record.at_ns for record in records if record.kind == "boundary"), default=0)
+def _find_in_window(snapshot: Snapshot, session: str) -> frozenset[str]:
+    """Return the ids of a session's records, its subagents' included, since its last compaction; all of them where there was none."""
+    prefix = f"session:{session}"
+    sources = [state.source for state in snapshot.source_states(prefix) if state.source == prefix or state.source.startswith(f"{prefix}/")]
+    records = snapshot.records_of_sources(*sources) if session and sources else []
+    since = max((record.at_ns for record in records if record.kind == "boundary"), default=0)
+    return frozenset(record.id for record in records if record.at_ns >= since)

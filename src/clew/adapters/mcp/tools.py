@@ -77,7 +77,7 @@ def answer_recall(asked: ToolRequest, arguments: Mapping[str, Any]) -> Spans:
 def _recall_turns(asked: ToolRequest, question: str, *, turns_max: int) -> list[Span]:
     found = asked.engine.recall(asked.folder, question, running=asked.session, turns_max=turns_max)
     if not found.turns:
-        return [clew_span(f"# Earlier sessions: nothing relevant was found (best match {found.confidence:.0%})\n")]
+        return [clew_span(f"# Earlier sessions: nothing was found that answers this (probability {found.confidence:.0%})\n")]
     key, _ = find_memory(asked.engine.store, asked.folder)
     with asked.engine.store.snapshot(LOCAL, key) as snapshot:
         originals = OriginalCache(snapshot)
