@@ -17,6 +17,7 @@ from clew.store.sqlite import SqliteStore
 if TYPE_CHECKING:
     from clew.enrich.compress import CompressionReport
     from clew.enrich.models import Model
+    from clew.impact.cochange import MissingChange
     from clew.impact.impact import ImpactedFile
     from clew.lifecycle.apply import ApplyTotals
     from clew.lifecycle.forget import ForgetReport
@@ -181,6 +182,10 @@ class Engine:
             self.store, self.settings, path, prompt, budget_tokens=budget_tokens, tokenizer=tokenizer, task=task,
             session=session, seen=seen, deadline_ms=deadline_ms,
         )  # fmt: skip
+
+    def check_work(self, path: Path, task: TaskState) -> list[MissingChange]:
+        """Return files that probably should have changed with those that a session changed and no commit has taken, likeliest first."""
+        return usecases.guard.check_work(self.store, path, task)
 
     def augment_transcript(
         self, transcript: str, *, at: str | None, path: Path, budget_tokens: int, tokenizer: str

@@ -46,6 +46,7 @@ class Settings:
     gateway_upstream  base URL of the API that the gateway forwards to.
     prompt_budget_tokens   what is added to a prompt, at most; 0 adds nothing.
     compact_budget_tokens  of the window after a compaction inside the client.
+    guard_lines    files told before a commit, at most, that usually change with the edited ones; 0 tells nothing.
     """
 
     data_dir: Path
@@ -63,6 +64,7 @@ class Settings:
     gateway_upstream: str = "https://api.anthropic.com"
     prompt_budget_tokens: int = 1500
     compact_budget_tokens: int = 16_000
+    guard_lines: int = 3
 
     @property
     def database_path(self) -> Path:

@@ -433,3 +433,44 @@ def test_where_no_mod_speaks_the_hooks_that_were_left_out_for_it_are_written(hoo
     assert hooks.context.run_pending_jobs(60)
     assert all("UserPromptSubmit" in file.read_text() for file in files)
     assert {file.stat().st_mode & 0o077 for file in files} == {0}
+
+
+def commit(repo: Path, **files: str) -> None:
+    for name, text in files.items():
+        (repo / name.replace("_dot_", ".")).write_text(text, "utf-8")
+    git = ("git", "-c", "user.name=n", "-c", "user.email=n@example.org")
+    subprocess.run([*git, "add", "-A"], cwd=repo, check=True)
+    subprocess.run([*git, "commit", "-qm", "change"], cwd=repo, check=True)
+
+
+def before_commit(hooks: HookHandlers, told: Told, command: str = "git add -A && git commit -m done") -> str:
+    answer = hooks.handle_event("PreToolUse", payload("PreToolUse", told, tool_name="Bash", tool_input={"command": command}))
+    assert isinstance(answer, dict)
+    assert "permissionDecision" not in answer.get("hookSpecificOutput", {})
+    return added(answer)
+
+
+def test_before_a_commit_the_file_that_usually_changes_with_the_edited_one_is_named_once(
+    hooks: HookHandlers, tmp_path: Path, repo: Path
+) -> None:
+    for number in range(12):
+        commit(repo, calc_dot_py=f"def add_one(x):\n    return x + 1  # {number}\n", calc_help_dot_md=f"add_one {number}\n")
+    hooks.context.get_engine().index(repo)
+    told = told_of(tmp_path, repo)
+
+    assert before_commit(hooks, told, "git status") == ""
+    said = before_commit(hooks, told)
+    assert "calc_help.md" in said
+    assert "12 of 12 commits" in said or "12 of 13 commits" in said
+    assert before_commit(hooks, told) == ""
+
+
+def test_before_a_commit_nothing_is_said_without_history_or_where_it_is_turned_off(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:
+    told = told_of(tmp_path, repo)
+    assert before_commit(hooks, told) == ""
+    for number in range(12):
+        commit(repo, calc_dot_py=f"def add_one(x):\n    return x + 1  # {number}\n", calc_help_dot_md=f"add_one {number}\n")
+    hooks.context.get_engine().index(repo)
+    hooks.context.settings = replace(hooks.context.settings, guard_lines=0)
+
+    assert before_commit(hooks, told) == ""

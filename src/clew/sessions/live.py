@@ -76,6 +76,7 @@ class LiveSession(msgspec.Struct):
     late, late_at        consecutive prompts answered too late; time of the last of them.
     is_late              the last prompt was answered too late.
     ended                why the session ended, "" while it runs.
+    guarded              files that it was told were not changed; guarded_last  those of the last time.
     """
 
     id: str
@@ -102,6 +103,8 @@ class LiveSession(msgspec.Struct):
     window: WindowUsage = msgspec.field(default_factory=WindowUsage)
     at: float = 0.0
     ended: str = ""
+    guarded: list[str] = []
+    guarded_last: list[str] = []
 
     @property
     def has_transcript(self) -> bool:

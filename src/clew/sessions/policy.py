@@ -19,7 +19,7 @@ from pathlib import Path
 
 from clew import usecases
 from clew.errors import ClewError
-from clew.records import Author, Observation, Packet, Span, Spans, TaskState, clew_span, join_text, outside_span
+from clew.records import Author, Observation, Packet, Span, Spans, TaskState, clew_span, join_text, merge_spans, outside_span
 from clew.sessions.context import DaemonContext
 from clew.sessions.fencing import render_for_model
 from clew.sessions.live import LastPacket, LiveSession, LiveSessions
@@ -49,6 +49,8 @@ _COMPACTED_SHARE_MAX = 0.4  # of the window's tokens before: a compaction that l
 _HAND_OFF_S, _READ_S = 0.45, 0.1
 _HAND_OFFS_CACHED_MAX = 32  # hand-offs held in memory, of some kilobytes each; guess
 _LAST_MESSAGE_CHARS_MAX = 1_500  # of the agent's last message; guess
+_GUARDED_MAX = 100  # files that are remembered as told; guess
+_GUARD_HEADING = "clew, from the history: these files usually change together, and the first of each line was not changed:"
 _OUTPUT_CHARS_MIN = 1_500  # a shorter output is not reduced: no reducer saves what its marker costs. Guess
 _BACK = "What was left out is kept: the tool `unfold` gives the exact text behind a handle in brackets, `recall` finds more."
 
@@ -248,6 +250,29 @@ class SessionPolicy:
         """Store the agent's last message, and schedule ingestion of the transcript once the session is idle."""
         live.said_last = mask_text(last_message)[:_LAST_MESSAGE_CHARS_MAX] or live.said_last
         self._ingest_later(live)
+
+    def check_work(self, live: LiveSession) -> str:
+        """Return which files usually change with the edited ones and did not, `guard_lines` at most, each once in a session; or ""."""
+        lines_max = self.context.settings.guard_lines
+        live.guarded_last = []
+        if not lines_max or not live.cwd or not live.has_transcript:
+            return ""
+        found = self.context.get_engine().check_work(Path(live.cwd), self.read_task(live))
+        new = [one for one in found if one.path not in live.guarded][:lines_max]
+        if not new:
+            return ""
+        live.guarded_last = [one.path for one in new]
+        live.guarded = [*live.guarded, *live.guarded_last][-_GUARDED_MAX:]
+        spans = [clew_span(_GUARD_HEADING)]
+        for one in new:
+            often = f" (together in {one.together} of {one.commits} commits)"
+            spans += [clew_span("\n- "), outside_span(one.path), clew_span(" with "), outside_span(one.changed), clew_span(often)]
+        return self._render(live, merge_spans(spans))
+
+    def record_undelivered_check(self, live: LiveSession) -> None:
+        """Record that what was told of the work did not reach the client: it may be told again."""
+        live.guarded = [key for key in live.guarded if key not in live.guarded_last]
+        live.guarded_last = []
 
     def end_session(self, live: LiveSession, reason: str) -> None:
         """Record why a session ended, and schedule ingestion of its transcript and its hand-off at once."""

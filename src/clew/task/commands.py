@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from clew.records import FileTouch, SimpleCommand
+from clew.task.git import GitEffectKind, parse_git_effect
 from clew.task.shell import COMMAND_CHARS_MAX, parse_shell
 from clew.task.vocabulary import EXTENSIONS, load_toml
 
@@ -192,6 +193,12 @@ def _understood(command: str) -> CommandAnalysis:
         main is not None and (main.program in FINDS or main.words[:2] == ("git", "grep")),
         is_web,
     )
+
+
+def makes_commit(command: str) -> bool:
+    """Return whether a shell command line asks git for a commit."""
+    effects = (parse_git_effect(simple) for simple in parse_shell(command).commands)
+    return any(effect is not None and effect.kind is GitEffectKind.COMMIT for effect in effects)
 
 
 def _in_folder(folder: str, path: str) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from clew.usecases import exchange as exchange
     from clew.usecases import explain as explain
     from clew.usecases import forget as forget
+    from clew.usecases import guard as guard
     from clew.usecases import impact as impact
     from clew.usecases import index as index
     from clew.usecases import ingest as ingest

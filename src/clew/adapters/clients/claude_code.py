@@ -84,7 +84,7 @@ class ClaudeCodeAdapter:
         """Return the handler of each hook by its event's name, and of each request of the mod by `mod/` and its name."""
         answers = {
             "SessionStart": _on_session_start, "UserPromptSubmit": _on_prompt, "PostToolUse": _on_tool_use,
-            "Stop": _on_turn_end, "SubagentStop": _on_turn_end,
+            "PreToolUse": _on_tool_start, "Stop": _on_turn_end, "SubagentStop": _on_turn_end,
             "SessionEnd": _on_session_end, "FileChanged": _on_file_change, "CwdChanged": _on_folder_change,
         }  # fmt: skip
         of_mod = {"hello": _on_mod_hello, "prompt": _on_mod_prompt, "append": _on_mod_append, "compact": _on_mod_compact}
@@ -102,6 +102,8 @@ class ClaudeCodeAdapter:
             policy.record_undelivered_prompt(live)
         elif event in ("PostToolUse", "mod/append"):
             policy.record_undelivered_output(live)
+        elif event == "PreToolUse":
+            policy.record_undelivered_check(live)
 
     def doctor_checks(self) -> Sequence[DoctorCheck]:
         """Return the checks of Claude Code that `clew doctor` runs."""
@@ -155,14 +157,24 @@ def _on_tool_use(policy: SessionPolicy, payload: HookPayload, live: LiveSession)
     return {"hookSpecificOutput": {"hookEventName": "PostToolUse", **build_replacement(payload, shown)}} if shown else {}
 
 
+def _on_tool_start(policy: SessionPolicy, payload: HookPayload, live: LiveSession) -> HookAnswer:
+    """Answer before a commit with what it probably lacks; never with a decision, so that the client goes on."""
+    command = parse_call(payload).command
+    if "commit" not in command:
+        return {}
+    from clew.task.commands import makes_commit  # lazy: a parser, for commits alone
+
+    text = policy.check_work(live) if makes_commit(command) else ""
+    return {"hookSpecificOutput": {"hookEventName": "PreToolUse", "additionalContext": text}} if text else {}
+
+
 def _on_turn_end(policy: SessionPolicy, payload: HookPayload, live: LiveSession) -> HookAnswer:
     if payload.get("hook_event_name") == "Stop":
         if live.is_started and not live.mod_at:
             policy.context.schedule("hooks", lambda: _restore_full_hooks(policy))
         live.said_last = ""
         policy.end_turn(live, str(payload.get("last_assistant_message") or ""))
-    else:
-        policy.end_turn(live)
+    policy.end_turn(live)
     return {}
 
 
