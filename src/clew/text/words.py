@@ -52,9 +52,13 @@ def extract_words(text: str) -> list[str]:
     """
     text = compose_letters(text)
     # Splitting at blanks takes a third of the time of an expression, which only words of other letters need.
-    words = text.encode("utf-8", "surrogatepass").translate(_BLANKS).decode("utf-8", "surrogatepass").split()
-    if not text.isascii():
-        words = [word for run in words for word in ([run] if run.isascii() else _WORD.findall(run))]
+    runs = text.encode("utf-8", "surrogatepass").translate(_BLANKS).decode("utf-8", "surrogatepass").split()
+    words: list[str] = [] if not text.isascii() else runs
+    for run in runs if not text.isascii() else ():
+        if run.isascii():
+            words.append(run)
+        else:
+            words += _WORD.findall(run)
     return words + _hyphenated(text) if "-" in text else words
 
 
