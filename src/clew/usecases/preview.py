@@ -11,10 +11,12 @@ from clew.compaction.compact import main_thread_records
 from clew.packet.options import OriginalCache
 from clew.records import MatchReason, Packet, Record, Status
 from clew.store.ports import LOCAL, Writer
+from clew.transcript.follow import ARCHIVES, transcript_source
 from clew.transcript.parse import open_transcript
+from clew.transcript.session_files import SessionFiles
 from clew.usecases import ingest
 from clew.usecases.compact import CompactionInput, load_compaction_input, load_stored_input
-from clew.usecases.inputs import check_budget
+from clew.usecases.inputs import check_budget, get_source_state
 from clew.usecases.places import find_memory
 from clew.usecases.progress import find_line
 
@@ -103,9 +105,18 @@ def _load_input(store: Writer, session: str, at: str | None, tokenizer: str, pat
         found, lines = ingest.load_stored_transcript(store, key, session)
     else:
         found = ingest.identify_session(file)
+        if at is None and _is_whole(store, key, found) and (made := load_stored_input(store, key, found, tokenizer)):
+            return made
         with open_transcript(file) as stream:
             lines = stream.readlines()
     return load_compaction_input(store, found, lines[: find_line(lines, at)], tokenizer=tokenizer, path=path)
+
+
+def _is_whole(store: Writer, key: str, session: SessionFiles) -> bool:
+    """Return whether all that a transcript holds now is stored."""
+    state, about = get_source_state(store, key, transcript_source(session)), session.path.stat()
+    is_grown = session.path.suffix not in ARCHIVES and state is not None and state.size != about.st_size
+    return state is not None and state.mtime_ns == about.st_mtime_ns and not is_grown
 
 
 def _fate(status: Status, text: str, spans: Sequence[tuple[int, int]], said: str) -> Fate:

@@ -85,6 +85,6 @@ def _environment() -> Environment:
 ENVIRONMENT = _environment()
 
 
-def render(template: str, status: int = 200, **values: Any) -> HTMLResponse:
+def render(template: str, status: int = 200, /, **values: Any) -> HTMLResponse:
     """Return a template filled with values as an answer."""
     return HTMLResponse(ENVIRONMENT.get_template(template).render(**values), status)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clew.adapters.page.views import compactions, sessions
+from clew.adapters.page.views import code, compactions, health, memory, now, sessions
 from clew.adapters.page.views.view import View
 
 VIEWS: tuple[tuple[str, View], ...] = (
@@ -11,5 +11,14 @@ VIEWS: tuple[tuple[str, View], ...] = (
     ("/sessions/{session}/lines", sessions.show_lines),
     ("/sessions/{session}/compactions", compactions.show_preview),
     ("/sessions/{session}/compactions/record", compactions.show_record),
+    ("/memory", memory.show_memory),
+    ("/records/{workspace}/{handle}", memory.show_record),
+    ("/now", now.show_now),
+    ("/code", code.show_code),
+    ("/health", health.show_health),
 )
-POSTS: tuple[tuple[str, View], ...] = ()
+POSTS: tuple[tuple[str, View], ...] = (
+    ("/memory/remember", memory.remember),
+    ("/records/{workspace}/{handle}/forget", memory.forget),
+    ("/records/{workspace}/{handle}/purge", memory.purge),
+)

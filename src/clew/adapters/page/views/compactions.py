@@ -37,7 +37,7 @@ def show_preview(viewer: Viewer, query: Query, _: Form) -> Response:
     """Show the fate of each record at a compaction here (or before the line `at`), and the window that is left."""
     found = viewer.catalogue.find(query.path["session"])
     at, budget = query.get("at"), _budget(viewer, query)
-    preview = _preview(viewer, found, at, budget)
+    preview = load_preview(viewer, found, at, budget)
     cuts, summary = _find_cuts(viewer, found, at)
     fate = query.get("fate")
     wanted = [each for each in preview.records if not fate or each.fate.name.lower() == fate]
@@ -56,7 +56,7 @@ def show_preview(viewer: Viewer, query: Query, _: Form) -> Response:
 def show_record(viewer: Viewer, query: Query, _: Form) -> Response:
     """Show all lines of one record, those that stay and those that go told apart."""
     found = viewer.catalogue.find(query.path["session"])
-    preview = _preview(viewer, found, query.get("at"), _budget(viewer, query))
+    preview = load_preview(viewer, found, query.get("at"), _budget(viewer, query))
     handle = query.get("handle")
     each = next((each for each in preview.records if handle and make_handle(each.record.id) == handle), None)
     if each is None:
@@ -97,7 +97,8 @@ def _budget(viewer: Viewer, query: Query) -> int:
     return query.number("budget", viewer.engine.settings.compact_budget_tokens, low=200, high=400_000)
 
 
-def _preview(viewer: Viewer, found: FoundSession, at: str, budget: int) -> CompactionPreview:
+def load_preview(viewer: Viewer, found: FoundSession, at: str, budget: int) -> CompactionPreview:
+    """Return the preview of a compaction before the line `at` ("" for the end), made once for each state of the transcript."""
     key = (*found.stamp, at, budget)
     with _lock:
         if key in _kept:

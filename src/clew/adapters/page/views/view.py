@@ -15,7 +15,7 @@ from clew.errors import UsageError
 from clew.sessions.context import DaemonContext
 from clew.sessions.live import LiveSessions
 
-NAVIGATION = (("Sessions", "/"),)
+NAVIGATION = (("Sessions", "/"), ("Now", "/now"), ("Memory", "/memory"), ("Code", "/code"), ("Health", "/health"))
 """Title and address of what stands in the head of every page."""
 T = TypeVar("T")
 
@@ -92,6 +92,6 @@ def turn_to(rows: Sequence[T], query: Query, size: int) -> Rows[T]:
     return Rows(rows[first : first + size], len(rows), number, pages, first)
 
 
-def page(template: str, here: str, title: str, **values: Any) -> Response:
+def page(template: str, here: str, title: str, /, **values: Any) -> Response:
     """Return a view's page. `here` is the address of its entry in the navigation."""
     return render(template, navigation=NAVIGATION, here=here, title=title, **values)
