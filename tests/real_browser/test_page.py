@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -78,6 +79,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     from playwright.sync_api import sync_playwright
 
     root = tmp_path_factory.mktemp("page")
+    if os.environ.get("CLEW_SCREENSHOTS"):  # pictures show paths of this machine: then plain ones
+        root = Path(tempfile.gettempdir()) / "demo"
+        shutil.rmtree(root, ignore_errors=True)
     (folder := root / "client" / "projects" / "-home-dev-clew").mkdir(parents=True)
     transcript = Path(shutil.copy(TIES, folder / f"{SESSION}.jsonl"))
     repo = repository(root / "repo", FILES)
