@@ -294,6 +294,10 @@ def test_a_header_says_what_a_file_needs(tmp_path: Path) -> None:
     assert (header.name, header.architecture, header.context) == ("Tiny 1", "tiny", 2048)
     assert header.cache_bytes == 4 * 2 * (16 + 16) * 2
     assert header.memory_mb(2_000_000) > header.memory_mb(2048)
+    assert not header.is_chat
+    thinking = read_gguf_header(gguf(tmp_path / "chat.gguf", *SMALL, ("tokenizer.chat_template", "{{ x }} <think>")))
+    assert thinking.is_chat
+    assert thinking.reasons
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +17,8 @@ from clew.enrich.models import GgufModel, KnownModels, ModelRequest, describe_mo
 from clew.errors import ModelRefused, ModelStopped, NoUsableAnswers
 from clew.settings import Settings
 from tests.enrich.compressing import SESSION, compress, log, turn
+
+SOURCE = Path(clew.__file__).parents[1]
 
 pytestmark = pytest.mark.real_model
 
@@ -74,6 +78,24 @@ def test_a_child_that_is_killed_is_an_error_and_the_next_request_starts_another(
         model.complete(request)
     assert model.complete(request).text
     assert len(psutil.Process().children()) == 1
+
+
+def test_a_command_that_is_killed_takes_its_child_with_it(path: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys, time, psutil; from pathlib import Path; from clew.enrich.models import ModelRequest, open_model\n"
+        "model = open_model(sys.argv[1], folder=Path(sys.argv[2]), timeout_s=300)\n"
+        "model.complete(ModelRequest('You are brief.', 'Say yes.', 1, choices=1))\n"
+        "print(psutil.Process().children()[0].pid, flush=True); time.sleep(300)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE), "TMPDIR": str(tmp_path)}
+    command = subprocess.Popen([sys.executable, "-c", code, str(path), str(tmp_path)], stdout=subprocess.PIPE, env=environment)
+    assert command.stdout is not None
+    child = psutil.Process(int(command.stdout.readline()))
+    command.kill()
+    command.wait()
+    command.stdout.close()
+
+    assert not psutil.wait_procs([child], timeout=20)[1]
 
 
 def test_nobody_else_can_reach_it(model: GgufModel) -> None:

@@ -31,7 +31,7 @@ def command(*, measure: bool, is_json: bool, is_quiet: bool) -> None:
     The speeds are those of the last measurement on this machine. A file's memory is an estimate until it was measured.
     """
     settings = load_settings()
-    from clew.enrich.models import KnownModels, describe_model, measure_model, open_model, parse_model_name
+    from clew.enrich.models import GgufModel, KnownModels, describe_model, measure_model, open_model, parse_model_name
     from clew.errors import NoModel
     from clew.settings import model_api_key
 
@@ -49,6 +49,8 @@ def command(*, measure: bool, is_json: bool, is_quiet: bool) -> None:
                 output.write_message(f"clew: measuring {model.place}")
             measure_model(model, known)
         described = describe_model(model, named.kind, known)
+        if isinstance(model, GgufModel) and not model.header.is_chat:
+            output.write_message("clew: this file has no chat template: it continues texts, and answers no questions")
     output.write_answer(asdict(described), _to_text(described), is_json=is_json)
 
 

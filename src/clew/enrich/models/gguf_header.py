@@ -30,6 +30,7 @@ class GgufHeader:
     context      tokens that the model was made for.
     cache_bytes  of one token's keys and values, in all layers.
     reasons      whether its template knows a model's thoughts.
+    is_chat      whether it has a template at all: a model without one continues texts and answers nothing.
     """
 
     name: str
@@ -38,6 +39,7 @@ class GgufHeader:
     cache_bytes: int
     file_bytes: int
     reasons: bool = False
+    is_chat: bool = False
 
     def memory_mb(self, context: int) -> int:
         """Estimate the memory in megabytes that a run with this context takes."""
@@ -64,8 +66,16 @@ def read_gguf_header(path: Path) -> GgufHeader:
     width = number("embedding_length") // heads if heads else 0
     per_layer = (number("attention.key_length") or width) + (number("attention.value_length") or width)
     cache = number("block_count") * (number("attention.head_count_kv") or heads) * per_layer * CACHE_BYTES
-    reasons = "<think>" in str(values.get("tokenizer.chat_template", ""))
-    return GgufHeader(str(values.get("general.name", "")) or path.stem, architecture, number("context_length"), cache, size, reasons)
+    template = str(values.get("tokenizer.chat_template", ""))
+    return GgufHeader(
+        str(values.get("general.name", "")) or path.stem,
+        architecture,
+        number("context_length"),
+        cache,
+        size,
+        "<think>" in template,
+        bool(template),
+    )
 
 
 def _read_values(path: Path, stream: BinaryIO) -> Mapping[str, Any]:
