@@ -114,7 +114,8 @@ def collect_threads(
     session_of_source = {at: _session_of(documents.sources[at]) for at in sources}
     names = sorted(set(session_of_source.values()))
     number = {name: at for at, name in enumerate(names)}
-    left_out = {name for name in names if name in exclude or (only is not None and name not in only)}
+    wanted = frozenset(names if only is None else only).difference(exclude)
+    left_out = frozenset(names).difference(wanted)
     is_wanted, session_of = np.zeros(len(documents.sources), np.bool_), np.full(len(documents.sources), -1, np.int64)
     for at, name in session_of_source.items():
         is_wanted[at], session_of[at] = name not in left_out, number[name]
