@@ -207,6 +207,10 @@ class Engine:
         """Return what was added to the last logged prompt of a session, and what became of it. Raises UsageError."""
         return usecases.packets.explain_last_packet(self.store, path, session)
 
+    def list_packets(self, path: Path, session: str, *, first: int = 0, count: int = 20) -> tuple[list[PacketExplanation], int]:
+        """Return what was added to some logged prompts of a session, the latest being number 0, and how many are logged."""
+        return usecases.packets.list_packets(self.store, path, session, first=first, count=count)
+
     def build_map(self, path: Path, *, budget_tokens: int, tokenizer: str) -> Packet:
         """Return an overview of a repository, or of the folder or file in it that `path` names: its most used files and symbols."""
         return usecases.retrieve.retrieve_map(self.store, self.settings, path, budget_tokens=budget_tokens, tokenizer=tokenizer)

@@ -10,6 +10,7 @@ from clew.samples import TIES
 from clew.store.ports import LOCAL
 from clew.usecases.write import NewNote
 from tests.page.conftest import ORIGIN, SESSION, Page
+from tests.transcript.conftest import ClaudeScript
 
 HOSTILE = "</textarea><script>alert(1)</script>\u202e\x1b[31m"
 
@@ -166,3 +167,28 @@ def test_every_template_escapes_by_default() -> None:
         for name in ENVIRONMENT.list_templates()
         if "|safe" in ((ENVIRONMENT.loader and ENVIRONMENT.loader.get_source(ENVIRONMENT, name)[0]) or "")
     ] == []
+
+
+def test_prompts_show_what_was_added_and_whether_it_was_used(page: Page) -> None:
+    engine, session = page.context.get_engine(), "c1e3a57e-0d5f-4b6a-9a2e-7f4d2b8c6e11"
+    claude = ClaudeScript(session)
+    claude.prompt("make add_one in calc.py add two")
+    claude.read(str(page.repo / "calc.py"), ["def add_one(x):", "    return x + 1"])
+    file = claude.save(page.projects / "-other")
+    engine.index(page.repo)
+    packet = engine.augment_prompt(page.repo, "make add_one in calc.py add two", budget_tokens=500, tokenizer="chars4", session=session)
+    for number in range(25):
+        engine.log_packet(
+            page.repo, packet, session=session, asked_ns=1_700_000_000_000_000_000 + number, took_ms=7.0, is_shown=number != 24
+        )
+    engine.ingest([file], repo=page.repo)
+    text = page.get(f"/sessions/{file.stem}/prompts")
+
+    assert packet.entries
+    assert "1–20 of 25" in text
+    assert "calc.py" in text
+    assert "% likely" in text
+    assert "too late" in text
+    assert "since</span>" in text
+    assert "21–25 of 25" in page.get(f"/sessions/{file.stem}/prompts?page=9")
+    assert "Nothing is logged of this session" in page.get(f"/sessions/{SESSION}/prompts")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,13 +66,25 @@ def explain_last_packet(store: Reader, path: Path, session: str) -> PacketExplan
         records = snapshot.records_of_sources(packets_source(session))
         if not records:
             raise UsageError(f"nothing is logged of session {session}\nhint: without --session the last prompt of the repository is meant")
-        return _explain(snapshot, records[-1])
+        return _explain(snapshot, records[-1], _session_records(snapshot, session))
 
 
-def _explain(snapshot: Snapshot, record: Record) -> PacketExplanation:
+def list_packets(store: Reader, path: Path, session: str, *, first: int, count: int) -> tuple[list[PacketExplanation], int]:
+    """Return what was added to some logged prompts of a session, the latest being number 0, and how many are logged."""
+    key, _ = find_memory(store, path)
+    with store.snapshot(LOCAL, key) as snapshot:
+        logged = snapshot.records_of_sources(packets_source(session))[::-1]
+        records = _session_records(snapshot, session) if logged else []
+        return [_explain(snapshot, record, records) for record in logged[first : first + count]], len(logged)
+
+
+def _session_records(snapshot: Snapshot, session: str) -> list[Record]:
+    return snapshot.records_of_sources(f"session:{session}", f"session:{session}/live")
+
+
+def _explain(snapshot: Snapshot, record: Record, records: Sequence[Record]) -> PacketExplanation:
     packet = read_packet(record)
     since = record.at_ns - _CLOCKS_APART_NS
-    records = snapshot.records_of_sources(f"session:{record.session}", f"session:{record.session}/live")
     later = [one for one in records if one.at_ns >= since]
     prompts = [one for one in later if one.kind == "prompt" and not one.agent]
     prompt = min(prompts, key=lambda one: (abs(one.at_ns - record.at_ns), one.seq), default=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clew.adapters.page.views import code, compactions, health, memory, now, sessions
+from clew.adapters.page.views import code, compactions, health, memory, now, prompts, sessions
 from clew.adapters.page.views.view import View
 
 VIEWS: tuple[tuple[str, View], ...] = (
@@ -11,6 +11,7 @@ VIEWS: tuple[tuple[str, View], ...] = (
     ("/sessions/{session}/lines", sessions.show_lines),
     ("/sessions/{session}/compactions", compactions.show_preview),
     ("/sessions/{session}/compactions/record", compactions.show_record),
+    ("/sessions/{session}/prompts", prompts.show_prompts),
     ("/memory", memory.show_memory),
     ("/records/{workspace}/{handle}", memory.show_record),
     ("/now", now.show_now),

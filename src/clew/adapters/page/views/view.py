@@ -86,10 +86,18 @@ class Rows(Generic[T]):
 
 def turn_to(rows: Sequence[T], query: Query, size: int) -> Rows[T]:
     """Return the page of `rows` that the query asks for; the last one where it asks for one behind that."""
-    pages = max(1, -(-len(rows) // size))
-    number = min(query.number("page", 1, low=1, high=10**9), pages)
-    first = (number - 1) * size
-    return Rows(rows[first : first + size], len(rows), number, pages, first)
+    return load_page(lambda first, count: (rows[first : first + count], len(rows)), query, size)
+
+
+def load_page(load: Callable[[int, int], tuple[Sequence[T], int]], query: Query, size: int) -> Rows[T]:
+    """Return the page that the query asks for of what `load` returns for (first, count): those rows, and how many there are in all."""
+    number = query.number("page", 1, low=1, high=10**9)
+    rows, total = load((number - 1) * size, size)
+    pages = max(1, -(-total // size))
+    if number > pages:
+        number = pages
+        rows, total = load((number - 1) * size, size)
+    return Rows(rows, total, number, pages, (number - 1) * size)
 
 
 def page(template: str, here: str, title: str, /, **values: Any) -> Response:
