@@ -265,6 +265,24 @@ def test_what_stands_only_in_the_log_is_recovered_too(clew: Call, kept: Kept) ->
     assert "the bilge pump" in clew("retrieve", "bilge pump", "--repo", kept.repository, "--budget", "20000").text
 
 
+def test_verify_names_what_is_damaged_and_repair_mends_it(clew: Call, kept: Kept) -> None:
+    assert clew("verify", "--json").json["is_well"]
+    connection = apsw.Connection(str(kept.database))
+    connection.execute("DELETE FROM originals WHERE row = (SELECT max(row) FROM originals)")
+    connection.execute("UPDATE records SET name = 'other' WHERE row = 9")
+    connection.close()
+    kept.database.with_name("clew.db.purged").write_text("cut o")
+
+    said = clew("verify")
+    assert said.code == 1
+    assert "its content does not have its check" in said.text
+    assert "its original is not stored" in said.text
+    assert "to do: `clew repair`" in said.text
+    clew("repair")
+
+    assert clew("verify", "--json").json["is_well"]
+
+
 def test_nothing_is_done_while_another_process_has_it_open(clew: Call, kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("clew.store.sqlite.repair._WAIT_S", 0.2)
     script = "import apsw, sys; c = apsw.Connection(sys.argv[1]); c.execute('BEGIN IMMEDIATE'); print('open', flush=True); sys.stdin.read()"

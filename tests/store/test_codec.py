@@ -138,6 +138,7 @@ def test_a_record_needs_nothing_but_its_row(tmp_path) -> None:
         trust,
         texts,
         lineage,
+        _,
     ) = row
     shown = (
         1,

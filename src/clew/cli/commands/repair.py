@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,10 +54,20 @@ def command(*, dry_run: bool, is_json: bool, is_quiet: bool) -> None:
     """
     from clew.adapters.daemon_files import DaemonPaths
     from clew.adapters.http import start
-    from clew.store.sqlite.repair import find_damage, repair
+    from clew.store.sqlite import SqliteStore
+    from clew.store.sqlite.repair import find_damage, find_faults_beside, repair
 
     settings = load_settings()
     reasons = find_damage(settings.database_path) if settings.database_path.is_file() else []
+    beside = find_faults_beside(settings.database_path) if settings.database_path.is_file() and not reasons else []
+    if beside and not dry_run:
+        with closing(SqliteStore(settings.database_path)) as store:
+            store.rewrite_beside()
+    if beside:
+        words = "".join(f"{line}\n" for line in [*beside, "would be written again" if dry_run else "written again; the database is well"])
+        value = {"is_well": False, "is_dry": dry_run, "database": str(settings.database_path), "reasons": [], "beside": beside}
+        output.write_answer(value, output.escape_control(words), is_json=is_json)
+        return
     if not reasons:
         words = f"{settings.database_path} is well: nothing was done\n"
         if not settings.database_path.is_file():
@@ -72,6 +83,8 @@ def command(*, dry_run: bool, is_json: bool, is_quiet: bool) -> None:
     was_running = start.stop_daemon(paths)
     try:
         repaired = repair(settings.database_path, known)
+        with closing(SqliteStore(settings.database_path)) as store:
+            store.rewrite_beside()
         with open_engine() as engine, show_progress(is_quiet=is_quiet or is_json) as show:
             done = [_read_anew(engine, key, root, repaired, show) for key, root in repaired.salvaged.workspaces]
             for (key, source), ids in repaired.salvaged.unfindable.items():

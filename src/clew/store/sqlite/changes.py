@@ -15,7 +15,16 @@ from clew.records import Delta, Status
 from clew.store import rules
 from clew.store.originals import OriginalCompressor
 from clew.store.shard import compute_part_digest
-from clew.store.sqlite.codec import StoredText, decode_text, edge_to_row, encode_reason, encode_text, record_to_row, state_to_row
+from clew.store.sqlite.codec import (
+    StoredText,
+    compute_gone_seal,
+    decode_text,
+    edge_to_row,
+    encode_reason,
+    encode_text,
+    record_to_row,
+    state_to_row,
+)
 from clew.store.sqlite.connections import Connection
 
 _Held: TypeAlias = dict[str, tuple[int, bool, bool]]  # id → row, is_live, is_indexed
@@ -65,9 +74,9 @@ def _write(change: _Change, delta: Delta, *, has_tombstones: bool) -> None:
         change.connection.execute_many("edges.upsert", [edge_to_row(edge, change.workspace, source) for edge in delta.edges])
     _write_originals(change, source, delta, has_tombstones=has_tombstones)
     if delta.state is None:
-        change.connection.execute("sources.retire", source)
+        change.connection.execute("sources.retire", compute_gone_seal(delta.source, change.workspace, source), source)
     else:
-        change.connection.execute("sources.set_state", *state_to_row(delta.state, source))
+        change.connection.execute("sources.set_state", *state_to_row(delta.state, change.workspace, source))
 
 
 def _source(change: _Change, name: str) -> tuple[int, bool]:

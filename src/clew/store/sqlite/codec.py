@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import msgspec
+from xxhash import xxh3_64_intdigest
 
 from clew.records import Edge, EdgeKind, EndKind, EndReason, Layer, Record, RecordText, Resolution, SourceState, Status, Tier, Trust
 
@@ -32,6 +33,11 @@ _TRUSTS = {trust.value: trust for trust in Trust}
 _encoder = msgspec.msgpack.Encoder()
 _json_encoder = msgspec.json.Encoder()
 _texts_decoder = msgspec.msgpack.Decoder(list[_PackedText])
+
+
+def compute_seal(*values: StoredText | float) -> int:
+    """Return the check of a row's values as they are stored: 63 bits of xxh3, never 0."""
+    return xxh3_64_intdigest(_encoder.encode(values)) >> 1 or 1
 
 
 def encode_text(text: str) -> StoredText:
@@ -109,10 +115,11 @@ def record_to_row(record: Record, workspace: int, source: int, *, is_indexed: bo
     if not "".join(words).isascii():
         words = tuple(map(encode_text, words))
     subject, digest, kind, name, parent, path, language, session, uuid, agent = words
-    return (
-        workspace, r.id, source, is_indexed, subject, digest, r.seq, r.at_ns, r.layer.value, kind, name, parent, path, language,
+    content = (
+        subject, digest, r.seq, r.at_ns, r.layer.value, kind, name, parent, path, language,
         session, uuid, agent, int(r.trust), pack_texts(r.texts), _pack_lineage(r.lineage),
     )  # fmt: skip
+    return workspace, r.id, source, is_indexed, *content, compute_seal(workspace, r.id, source, *content)
 
 
 def record_from_row(row: Sequence[Any]) -> Record:
@@ -161,9 +168,15 @@ def _reason_from_words(words: str) -> EndReason:
     return EndReason(EndKind.OTHER, (words,))
 
 
-def state_to_row(state: SourceState, source: int) -> tuple[Any, ...]:
+def state_to_row(state: SourceState, workspace: int, source: int) -> tuple[Any, ...]:
     """Return a source's state as the parameters of the statement `sources.set_state`."""
-    return encode_text(state.digest), state.size, state.mtime_ns, encode_text(state.status), encode_text(state.note), source
+    values = (encode_text(state.digest), state.size, state.mtime_ns, encode_text(state.status), encode_text(state.note))
+    return *values, compute_seal(workspace, source, encode_text(state.source), 1, *values), source
+
+
+def compute_gone_seal(name: str, workspace: int, source: int) -> int:
+    """Return the check of a source without a state."""
+    return compute_seal(workspace, source, encode_text(name), 0, "", 0, 0, "", "")
 
 
 def state_from_row(row: Sequence[Any]) -> SourceState:
@@ -176,7 +189,8 @@ def edge_to_row(edge: Edge, workspace: int, source: int) -> tuple[Any, ...]:
     """Return an edge as the parameters of the statement `edges.upsert`."""
     words = (edge.tail_digest, edge.head_digest, edge.by)
     ends = (encode_text(edge.tail), encode_text(edge.head))
-    return (workspace, source, *ends, str(edge.kind), edge.weight, *map(encode_text, words))
+    values = (workspace, source, *ends, str(edge.kind), float(edge.weight), *map(encode_text, words))
+    return *values, compute_seal(*values)
 
 
 def edge_from_row(row: Sequence[Any]) -> Edge:

@@ -26,6 +26,7 @@ from clew.store.rows import (
 )
 from clew.store.shard import compute_part_digest
 from clew.store.sqlite.codec import (
+    compute_seal,
     decode_text,
     edge_from_row,
     edge_to_row,
@@ -93,7 +94,7 @@ class _Import:
         self._connection, self._result = connection, result
         key = encode_text(row.key)
         if connection.fetch_one("workspaces.by_key", key) is None:
-            connection.execute("workspaces.open", key, encode_text(row.root))
+            connection.execute("workspaces.open", key, encode_text(row.root), compute_seal(key, encode_text(row.root)))
         self._workspace, _, _ = connection.fetch_one("workspaces.by_key", key) or (0, 0, 0)
         self._has_tombstones = connection.fetch_one("tombstones.any", self._workspace) is not None
         self._new: dict[str, int] = {}
@@ -161,7 +162,7 @@ class _Import:
         self._new[row.name] = number
         self._result.sources += 1
         if row.state is not None:
-            self._connection.execute("sources.set_state", *state_to_row(row.state, number))
+            self._connection.execute("sources.set_state", *state_to_row(row.state, self._workspace, number))
 
     def _add_original(self, row: OriginalRow) -> None:
         digest = encode_text(row.digest)

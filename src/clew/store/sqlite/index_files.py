@@ -17,6 +17,7 @@ from xxhash import xxh3_64_intdigest
 
 _MAGIC = b"clewsnp1"
 _HEAD = struct.Struct("<8s16s16sQQQ")  # magic, database, workspace, generation, bytes of the body, checksum of the body
+NO_INDEX_FILE = "no snapshot"
 _BODY_AT = 128  # a multiple of 64, so that the arrays inside stay aligned
 
 
@@ -84,7 +85,7 @@ def map_index(place: IndexFile) -> MappedIndex | str:
         with place.path.open("rb") as file:
             mapped = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     except FileNotFoundError:
-        return "no snapshot"
+        return NO_INDEX_FILE
     except (OSError, ValueError) as error:  # ValueError: an empty file cannot be mapped
         return f"the snapshot cannot be read ({error})"
     if len(mapped) < _BODY_AT:

@@ -71,6 +71,11 @@ class IndexCache:
         self._cached.pop(workspace, None)
         index_files.delete_index(self._place(workspace))
 
+    def find_fault(self, workspace: str) -> str:
+        """Return why a workspace's index file cannot be used, "" if it can or there is none."""
+        found = index_files.map_index(self._place(workspace))
+        return found if isinstance(found, str) and found != index_files.NO_INDEX_FILE else ""
+
     def clear(self) -> None:
         """Drop every index from memory; the files stay."""
         self._cached.clear()

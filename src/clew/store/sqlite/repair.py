@@ -23,9 +23,10 @@ from typing import Any
 import apsw
 
 from clew.errors import StoreBusy, StoreUnusable, StoreUnwritable
-from clew.store.sqlite import salvage
+from clew.store.sqlite import salvage, verify
 from clew.store.sqlite.connections import (
     APPLICATION_ID,
+    Connection,
     check_owner,
     connect,
     connect_read_only,
@@ -68,7 +69,12 @@ def find_damage(path: Path) -> list[str]:
     if not os.access(path, os.R_OK):
         raise StoreUnusable(path, "cannot be read", hint="give yourself back the right to read it")
     try:
-        with closing(connect_read_only(path, _WAIT_S)) as connection, translate_errors(path, _WAIT_S, is_writing=False):
+        read_header(path)  # the log may hold a sound one, and the file is refused all the same
+        with (
+            closing(connect_read_only(path, _WAIT_S)) as connection,
+            translate_errors(path, _WAIT_S, is_writing=False),
+            connection.transaction("DEFERRED"),  # others may write meanwhile
+        ):
             header = query_header(connection)
             names = {str(row[0]) for row in connection.raw.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
             lines = [line for row in connection.raw.execute("PRAGMA integrity_check(20)") for line in str(row[0]).splitlines()]
@@ -81,11 +87,32 @@ def find_damage(path: Path) -> list[str]:
                 raise StoreUnusable(path, "is a database of another program", hint="move it away, or point CLEW_HOME at another folder")
             if said != ["ok"] or (is_ours and not is_named):
                 return said if said != ["ok"] else ["its header does not say that it is a database of clew"]
-            return salvage.find_damaged_contents(connection.raw) if is_ours else []
+            return _find_faults(connection.raw, header.schema) if is_ours else []
     except StoreUnusable as error:
         if not error.is_repairable:
             raise
         return [error.reason]
+
+
+def _find_faults(raw: Any, schema: int) -> list[str]:
+    """Return the faults of a sound file's contents; one of an earlier schema is checked as a copy in memory that is upgraded."""
+    if schema == len(MIGRATIONS):
+        return verify.find_faults(raw)
+    with closing(apsw.Connection(":memory:")) as copy:
+        with copy.backup("main", raw, "main") as backup:
+            backup.step()
+        for step in MIGRATIONS[schema:]:
+            Connection(copy).raw.execute(step.sql)
+        return verify.find_faults(copy)
+
+
+def find_faults_beside(path: Path) -> list[str]:
+    """Return in words what is wrong with the files beside a sound database: the list of what was purged, and the search index."""
+    try:
+        with closing(SqliteStore(path, is_read_only=True)) as store:
+            return store.find_faults_beside()
+    except StoreUnwritable:  # of an earlier schema: it is upgraded, and those files are made, when it is opened
+        return []
 
 
 def check_integrity(path: Path, *, wait_s: float) -> str:

@@ -21,11 +21,11 @@ import apsw
 import msgspec
 import zstandard
 
-from clew.records import Layer, Tier, Trust
+from clew.records import EndKind, Layer, Tier, Trust
 from clew.store import originals
 from clew.store.rules import ID_LENGTH_MAX
 from clew.store.shard import compute_part_digest
-from clew.store.sqlite.codec import decode_text, encode_text, find_blob_digests, unpack_lineage, unpack_texts
+from clew.store.sqlite.codec import compute_seal, decode_text, encode_text, find_blob_digests, unpack_lineage, unpack_texts
 from clew.store.sqlite.pages import CellValue, DatabasePages
 from clew.store.sqlite.statements import SQL as SHARED
 from clew.store.sqlite.statements import parse_statements
@@ -42,8 +42,15 @@ _UNPACK_ERRORS = (ValueError, TypeError, KeyError, IndexError, struct.error, zst
 """Exceptions that decoding damaged bytes raises."""
 
 _LAYERS, _TIERS, _TRUSTS = {each.value for each in Layer}, {each.value for each in Tier}, {each.value for each in Trust}
+_END_KINDS = {each.value for each in EndKind}
 _ID_LETTERS = frozenset("0123456789abcdefghjkmnpqrstvwxyz")
 _Fields: TypeAlias = dict[str, Any]
+_RECORD_SEALED = (
+    "workspace", "id", "source", "subject", "digest", "seq", "at_ns", "layer", "kind", "name", "parent", "path", "language", "session",
+    "uuid", "agent", "trust", "texts", "lineage",
+)  # fmt: skip
+_SOURCE_SEALED = ("workspace", "source", "name", "is_present", "digest", "size", "mtime_ns", "status", "note")
+_EDGE_SEALED = ("workspace", "source", "tail", "head", "kind", "weight", "tail_digest", "head_digest", "by")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,24 +157,6 @@ def salvage(pages: DatabasePages, connection: apsw.Connection, known: SalvageHin
     return found
 
 
-def find_damaged_contents(connection: apsw.Connection) -> list[str]:
-    """Decode all originals, postings and texts of a database, and return in words how many of each are damaged; [] for none."""
-    raw: Any = connection
-    said: list[str] = []
-    for what, check in (("originals", _is_original), ("postings", _is_segment), ("texts", unpack_texts)):
-        damaged = sum(not _is_readable(check, row) for row in raw.execute(_SQL[f"all_{what}"]))
-        if damaged:
-            said.append(f"{damaged:,} of {what} are damaged")
-    return said
-
-
-def _is_readable(check: Callable[..., Any], row: Sequence[Any]) -> bool:
-    try:
-        return bool(check(*row))
-    except _UNPACK_ERRORS:
-        return False
-
-
 def _tables(raw: Any) -> list[_Table]:
     found: list[_Table] = []
     for _, name, kind, _, has_no_rowid, _ in list(raw.execute("PRAGMA main.table_list")):
@@ -199,7 +188,7 @@ def _fill(
             fitted = table.fitted(rowid, values)
             if fitted is None:
                 continue
-            if not _is_sound(table.name, dict(zip(table.columns, fitted, strict=True))):
+            if not is_sound(table.name, dict(zip(table.columns, fitted, strict=True))):
                 found.unsound[table.name] += 1
             elif table.name != "meta" or fitted[0] != "identity":  # the new file is another database to what is cached beside it
                 raw.execute(inserts[table.name], fitted)
@@ -229,12 +218,20 @@ def _is_id(text: str) -> bool:
     return len(text) == ID_LENGTH_MAX and _ID_LETTERS.issuperset(text)
 
 
-def _is_sound(table: str, row: _Fields) -> bool:
+def is_sound(table: str, row: _Fields) -> bool:
     """Return whether a row's contents fit its own digests, sizes and value ranges."""
     try:
         if any(isinstance(value, str) and "\0" in value for value in row.values()):
             return False
         match table:
+            case "records" if not _is_sealed(row, _RECORD_SEALED):
+                return False
+            case "edges":
+                return _is_sealed(row, _EDGE_SEALED)
+            case "sources":
+                return _is_sealed(row, _SOURCE_SEALED)
+            case "workspaces":
+                return _is_sealed(row, ("key", "root"))
             case "records":
                 texts = unpack_texts(row["texts"])
                 unpack_lineage(_text(row["lineage"]))
@@ -253,6 +250,19 @@ def _is_sound(table: str, row: _Fields) -> bool:
                 return True
     except _UNPACK_ERRORS:
         return False
+
+
+def is_reason(stored: CellValue) -> bool:
+    """Return whether a stored reason is "", words of an earlier release, or a reason of a known kind."""
+    text = _text(stored)
+    try:
+        return not text.startswith('["') or json.loads(text)[0] in _END_KINDS
+    except ValueError:
+        return False
+
+
+def _is_sealed(row: _Fields, columns: Sequence[str]) -> bool:
+    return not row["seal"] or row["seal"] == compute_seal(*(row[column] for column in columns))
 
 
 def _is_original(digest: CellValue, size: int, packing: int, data: bytes) -> bool:
@@ -320,9 +330,15 @@ def _make_whole(raw: Any) -> None:
         for digest in sorted(digests):
             raw.execute(SHARED["originals.name"], (workspace, source, digest))
     raw.execute(_SQL["drop_names"])
+    raw.execute(_SQL["drop_unneeded_names"], (json.dumps(sorted(needed)),))
     raw.execute(_SQL["drop_orphans"], (json.dumps(sorted(needed)),))
     raw.execute(_SQL["drop_names"])
     raw.execute(_SQL["lift"])
+    raw.execute(_SQL["drop_dangling_edges"])
+    raw.execute(_SQL["forget_successors"])
+    raw.execute(_SQL["mend_status"])
+    unknown = [(row,) for row, reason in raw.execute(_SQL["reasons"]) if not is_reason(reason)]
+    raw.executemany(_SQL["forget_reason"], unknown)
     raw.execute(_SQL["unindex"])
     for row, workspace, source, data in list(raw.execute(_SQL["segments"])):
         held = {record_id for _, record_id, _, _ in raw.execute(SHARED["records.held"], (workspace, source))}

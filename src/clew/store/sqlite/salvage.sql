@@ -117,14 +117,30 @@ SELECT w.key, coalesce(s.name, ''), n.id FROM seen n
 SELECT w.key, s.name, count(*) FROM records r JOIN sources s ON s.source = r.source JOIN workspaces w ON w.workspace = r.workspace
  GROUP BY r.source ORDER BY 1, 2;
 
--- name: all_originals
--- Every original as it is packed.
-SELECT digest, size, packing, data FROM originals;
+-- name: drop_unneeded_names
+-- Let go of notes of originals that no record needs any more.
+DELETE FROM original_sources WHERE digest NOT IN (SELECT value FROM json_each(?1));
 
--- name: all_postings
--- Every segment as it is packed.
-SELECT digest, data FROM segments;
+-- name: drop_dangling_edges
+-- Let go of couplings with an end that is lost.
+DELETE FROM edges WHERE NOT EXISTS (SELECT 1 FROM records r WHERE r.workspace = edges.workspace AND r.id = edges.tail)
+    OR NOT EXISTS (SELECT 1 FROM records r WHERE r.workspace = edges.workspace AND r.id = edges.head);
 
--- name: all_texts
--- The texts of every record, packed.
-SELECT texts FROM records;
+-- name: forget_successors
+-- Forget which record replaced another, where that is lost.
+UPDATE records SET superseded_by = '' WHERE superseded_by <> ''
+   AND NOT EXISTS (SELECT 1 FROM records r WHERE r.workspace = records.workspace AND r.id = records.superseded_by)
+   AND NOT EXISTS (SELECT 1 FROM tombstones t WHERE t.workspace = records.workspace AND t.kind = 'record' AND t.id = records.superseded_by);
+
+-- name: mend_status
+-- Give records whose status makes no sense one that does: what lives and what was used stays so.
+UPDATE records SET is_live = is_live <> 0, is_indexed = is_indexed <> 0, uses = CASE WHEN used_at_ns > 0 THEN max(uses, 1) ELSE 0 END,
+  used_at_ns = max(used_at_ns, 0) WHERE is_live NOT IN (0, 1) OR is_indexed NOT IN (0, 1) OR uses < 0 OR (uses > 0) <> (used_at_ns > 0);
+
+-- name: reasons
+-- Why records ended.
+SELECT row, reason FROM records WHERE reason <> '';
+
+-- name: forget_reason
+-- Forget why a record ended, where that cannot be read.
+UPDATE records SET reason = '' WHERE row = ?;

@@ -32,7 +32,7 @@ from clew.store.documents import Documents
 from clew.store.ports import PurgeResult, RefreshResult, Snapshot, Workspace, WriteResult
 from clew.store.rows import ImportResult, StoredRow
 from clew.store.sqlite import changes, exchange, migrations, purging
-from clew.store.sqlite.codec import decode_text, encode_text
+from clew.store.sqlite.codec import compute_seal, decode_text, encode_text
 from clew.store.sqlite.connections import (
     BUSY_TIMEOUT_S,
     Connection,
@@ -47,7 +47,7 @@ from clew.store.sqlite.connections import (
 )
 from clew.store.sqlite.indexing import IndexCache, WorkspaceCounters
 from clew.store.sqlite.reading import ReadCache, SqliteRows, translate_unpack_errors
-from clew.store.tombstones import Tombstone, tombstone_path, write_tombstones
+from clew.store.tombstones import Tombstone, read_tombstones, tombstone_path, write_tombstones
 
 _TOUCH_WAIT_S = 0.02  # for another writer: counting a use must not delay an answer by more
 _POOL_MAX = 8  # guess: connections kept open for reading; more readers at once open their own for the call
@@ -142,6 +142,24 @@ class SqliteStore:
         with self._reading() as connection:
             return _list_tombstones(connection)
 
+    def find_faults_beside(self) -> list[str]:
+        """Return in words what is wrong with the files beside the database: the list of what was purged, and the index files."""
+        listed, stored = read_tombstones(self.path) or [], self.list_tombstones()
+        found = [f"{tombstone_path(self.path)}: does not list what was purged"] if set(listed) != set(stored) else []
+        faults = {key: self._indexes.find_fault(key) for key, _ in self.roots()}
+        return found + [f"the search index of workspace {key} in {self._indexes.folder}: {fault}" for key, fault in faults.items() if fault]
+
+    def rewrite_beside(self) -> None:
+        """Write the files beside the database anew: the list of what was purged, and the index files. Raises StoreUnwritable."""
+        with self._writing() as connection:
+            self._note_graves(connection)
+        for key, _ in self.roots():
+            try:
+                self._indexes.drop(key)
+            except OSError as error:
+                raise StoreUnwritable(self._indexes.folder, error.strerror or str(error)) from error
+            self.refresh(key)
+
     def describe_index_origin(self, workspace: str) -> str:
         """Return in words where the index in memory came from, such as "snapshot"; "" if there is none."""
         return self._indexes.describe_origin(workspace)
@@ -161,7 +179,7 @@ class SqliteStore:
     def open_workspace(self, key: str, root: str) -> None:
         """Create the workspace if it is new, and set its folder. Raises StoreUnwritable, StoreBusy."""
         with self._writing() as connection:
-            connection.execute("workspaces.open", encode_text(key), encode_text(root))
+            connection.execute("workspaces.open", encode_text(key), encode_text(root), compute_seal(encode_text(key), encode_text(root)))
 
     def apply(self, workspace: str, deltas: Sequence[Delta]) -> WriteResult:
         """Apply all deltas in one transaction, and return the counts of changed records.

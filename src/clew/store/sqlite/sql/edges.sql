@@ -1,8 +1,9 @@
 -- name: upsert
 -- Add an edge; what a source said before of the same two ends and kind is replaced.
-INSERT INTO edges (workspace, source, tail, head, kind, weight, tail_digest, head_digest, by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO edges (workspace, source, tail, head, kind, weight, tail_digest, head_digest, by, seal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (workspace, tail, head, kind, source) DO UPDATE SET
-  weight = excluded.weight, tail_digest = excluded.tail_digest, head_digest = excluded.head_digest, by = excluded.by;
+  weight = excluded.weight, tail_digest = excluded.tail_digest, head_digest = excluded.head_digest, by = excluded.by,
+  seal = excluded.seal;
 
 -- name: touching
 -- Edges that begin or end at one of the ids of a JSON list, as long as both ends are known and have the digests they were made from.

@@ -2,15 +2,15 @@
 -- Add a record, or bring one that the source held before to its new position and back to life.
 -- What it was used for, its tier, and since when it is true stay. The column `importance` is read no more.
 INSERT INTO records (workspace, id, source, is_indexed, subject, digest, seq, at_ns, valid_from_ns, layer, kind, name,
-                     parent, path, language, session, uuid, agent, trust, importance, texts, lineage)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, 0, ?19, ?20)
+                     parent, path, language, session, uuid, agent, trust, importance, texts, lineage, seal)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, 0, ?19, ?20, ?21)
 ON CONFLICT (workspace, id, source) DO UPDATE SET
   is_live = 1, superseded_by = '', reason = '', ended_seq = 0, valid_to_ns = 0,
   is_indexed = excluded.is_indexed, subject = excluded.subject, digest = excluded.digest, seq = excluded.seq,
   at_ns = excluded.at_ns, layer = excluded.layer, kind = excluded.kind, name = excluded.name, parent = excluded.parent,
   path = excluded.path, language = excluded.language, session = excluded.session, uuid = excluded.uuid,
   agent = excluded.agent, trust = excluded.trust, texts = excluded.texts,
-  lineage = excluded.lineage;
+  lineage = excluded.lineage, seal = excluded.seal;
 
 -- name: held
 -- What a source holds and held: the rows that a whole delta is compared with.

@@ -8,11 +8,11 @@ INSERT INTO sources (workspace, name) VALUES (?, ?) RETURNING source;
 
 -- name: set_state
 -- Note what its producer must remember of a source.
-UPDATE sources SET is_present = 1, digest = ?, size = ?, mtime_ns = ?, status = ?, note = ? WHERE source = ?;
+UPDATE sources SET is_present = 1, digest = ?, size = ?, mtime_ns = ?, status = ?, note = ?, seal = ? WHERE source = ?;
 
 -- name: retire
 -- Forget the state of a source; its ended records keep naming it.
-UPDATE sources SET is_present = 0, digest = '', size = 0, mtime_ns = 0, status = '', note = '' WHERE source = ?;
+UPDATE sources SET is_present = 0, digest = '', size = 0, mtime_ns = 0, status = '', note = '', seal = ? WHERE source = ?;
 
 -- name: delete
 -- Erase a source.

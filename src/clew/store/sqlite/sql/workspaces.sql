@@ -17,7 +17,7 @@ SELECT workspace, generation, purges FROM workspaces WHERE key = ?;
 
 -- name: open
 -- Make a workspace, or note where it stands now.
-INSERT INTO workspaces (key, root) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET root = excluded.root;
+INSERT INTO workspaces (key, root, seal) VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET root = excluded.root, seal = excluded.seal;
 
 -- name: advance
 -- Count one acknowledged write.

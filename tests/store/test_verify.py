@@ -1,0 +1,183 @@
+"""Whatever a hand or a disk does to a database, verify names it, and repair leaves one that is well."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import apsw
+import pytest
+
+from clew.records import Edge, EdgeKind, EndKind, EndReason, Supersession, Tier
+from clew.store.sqlite import SqliteStore
+from clew.store.sqlite.repair import find_damage, find_faults_beside, repair
+from clew.store.sqlite.salvage import SalvageHints
+from clew.store.tombstones import read_tombstones, tombstone_path
+from tests.looking import look
+from tests.store.conformance import make_delta
+
+HINTS = SalvageHints(source_of=lambda _, session, path: f"file:{path}" if path else f"session:{session}")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Records of files and of a session, edges, ended and purged records, uses, tiers, and an index file."""
+    path = tmp_path / "clew.db"
+    with closing(SqliteStore(path)) as store:
+        for key in ("one", "two"):
+            store.open_workspace(key, f"/zw\udceei/{key}")
+            for number in range(4):
+                delta = make_delta(
+                    f"file:zw\udceei{number}.py", [(f"{number}::{each}", f"body {each} " * 60 * number) for each in range(4)], at_ns=7
+                )
+                ids = [record.id for record in delta.records]
+                edges = tuple(Edge(EdgeKind.CONTAINS, ids[0], each, 0.5, by="t") for each in ids[1:])
+                store.apply(key, [replace(delta, edges=edges)])
+            ended = (Supersession(ids[1], ids[2], EndReason(EndKind.OTHER, ("an\udce9w",)), 3, 9),)
+            session = make_delta("session:s", [("turn 1", "the mast"), ("turn 2", "the keel")], note='{"at": "\ud83d"}')
+            store.apply(key, [replace(session, superseded=ended)])
+            store.move(key, ids[:1], Tier.ARCHIVED)
+            store.touch(key, ids[:2], 99)
+            store.purge(key, [session.records[0].id], "why", 5)
+            store.refresh(key)
+    return path
+
+
+def test_a_store_that_is_well_has_no_faults(path: Path) -> None:
+    assert find_damage(path) == []
+    assert find_faults_beside(path) == []
+
+
+def sql(statement: str) -> Callable[[Path], None]:
+    def change(path: Path) -> None:
+        with closing(apsw.Connection(str(path))) as connection:
+            connection.execute(statement)
+
+    return change
+
+
+DAMAGES: dict[str, Callable[[Path], None]] = {
+    statement: sql(statement)
+    for statement in (
+        "UPDATE originals SET data = zeroblob(length(data)) WHERE row = 3",
+        "UPDATE originals SET size = size + 1 WHERE row = 3",
+        "UPDATE originals SET digest = replace(digest, 'a', 'b') WHERE row = 3",
+        "UPDATE originals SET workspace = 9 WHERE row = 3",
+        "UPDATE originals SET packing = 7 WHERE row = 3",
+        "DELETE FROM originals WHERE row = 3",
+        "DELETE FROM original_sources WHERE source = 2",
+        "INSERT INTO original_sources (workspace, source, digest) VALUES (1, 2, 'absent')",
+        "UPDATE records SET name = name || 'x' WHERE row = 3",
+        "UPDATE records SET subject = 'other' WHERE row = 3",
+        "UPDATE records SET digest = replace(digest, 'a', 'b') WHERE row IN (SELECT row FROM records WHERE digest LIKE '%a%' LIMIT 1)",
+        "UPDATE records SET at_ns = at_ns + 1 WHERE row = 3",
+        "UPDATE records SET texts = zeroblob(9) WHERE row = 3",
+        "UPDATE records SET lineage = '[' WHERE row = 3",
+        "UPDATE records SET id = replace(id, substr(id, 3, 1), '0') WHERE row = 3",
+        "UPDATE records SET source = 4 WHERE row = 3",
+        "UPDATE records SET source = 99 WHERE row = 3",
+        "UPDATE records SET workspace = 2 WHERE row = 3",
+        "UPDATE records SET tier = 9 WHERE row = 3",
+        "UPDATE records SET is_live = 5 WHERE row = 3",
+        "UPDATE records SET is_indexed = 0 WHERE row = 3",
+        "UPDATE records SET uses = -1 WHERE row = 3",
+        "UPDATE records SET uses = 1 WHERE row = 3",
+        "UPDATE records SET reason = '[\"no such kind\"]' WHERE row = 3",
+        "UPDATE records SET superseded_by = 'absent' WHERE row = 3",
+        "DELETE FROM records WHERE row = 3",
+        "UPDATE edges SET weight = 0.25 WHERE row = 3",
+        "UPDATE edges SET head = 'absent' WHERE row = 3",
+        "UPDATE edges SET source = 99 WHERE row = 3",
+        "INSERT INTO edges VALUES (999, 1, 1, 'a', 'b', 'x', 1, '', '', '', 0)",
+        "UPDATE sources SET note = '{}' WHERE name = 'session:s'",
+        "UPDATE sources SET size = 12345 WHERE source = 2",
+        "UPDATE sources SET name = 'file:other' WHERE source = 2",
+        "UPDATE sources SET is_present = 0 WHERE source = 2",
+        "DELETE FROM sources WHERE source = 2",
+        "UPDATE segments SET data = zeroblob(length(data)) WHERE row = 3",
+        "UPDATE segments SET digest = 'other' WHERE row = 3",
+        "UPDATE segments SET source = 4 WHERE row = 3",
+        "DELETE FROM segments WHERE row = 3",
+        "UPDATE workspaces SET blob_bytes = blob_bytes + 1 WHERE workspace = 1",
+        "UPDATE workspaces SET stored_bytes = 0 WHERE workspace = 1",
+        "UPDATE workspaces SET root = '/elsewhere' WHERE workspace = 1",
+        "DELETE FROM workspaces WHERE workspace = 1",
+        "INSERT INTO tombstones SELECT workspace, 'record', id, '', 1 FROM records WHERE row = 3",
+        "INSERT INTO tombstones SELECT workspace, 'original', digest, '', 1 FROM originals WHERE row = 3",
+    )
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_damage_is_named_and_mended(path: Path, name: str) -> None:
+    DAMAGES[name](path)
+
+    found = find_damage(path)
+    assert found
+    assert all(":" in each and len(each) > 20 for each in found), found
+
+    repair(path, replace(HINTS, tombstones=read_tombstones(path)))
+
+    assert find_damage(path) == []
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_flipped_bytes_anywhere_in_the_file_are_named_and_mended(path: Path, seed: int) -> None:
+    """In any page: a row, an index, the schema. What lies in free space, or in a status that still makes sense, harms nobody."""
+    sound = path.read_bytes()
+    with closing(apsw.Connection(str(path))) as connection:
+        leaves = [page for (page,) in connection.execute("SELECT pageno FROM dbstat WHERE pagetype = 'leaf'")]
+    chance, missed = random.Random(seed), list[int]()
+    before = rows_of(path)
+    for _ in range(12):
+        data = bytearray(sound)
+        at = (chance.choice(leaves) - 1) * 4096 + chance.randrange(4096)
+        data[at] ^= 1 << chance.randrange(8)
+        path.write_bytes(data)
+        if not find_damage(path) and rows_of(path) != before:
+            missed.append(at)
+    assert missed == []
+
+
+def rows_of(path: Path) -> list[object]:
+    """The rows of a database but for what a status may also say, and workspaces' counters."""
+    columns = "workspace, id, source, subject, digest, seq, at_ns, layer, kind, name, parent, path, session, trust, texts, lineage"
+    with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
+        told = [
+            list(connection.execute(f"SELECT * FROM {table}"))
+            for table in ("originals", "edges", "sources", "original_sources", "segments")
+        ]
+        return [*map(repr, told), repr(list(connection.execute(f"SELECT {columns} FROM records")))]
+
+
+def test_files_beside_the_database_are_verified_and_written_again(path: Path) -> None:
+    listed = read_tombstones(path)
+    for index in path.with_name("clew.db.snapshots").glob("*.idx"):
+        data = bytearray(index.read_bytes())
+        data[len(data) // 2] ^= 1
+        index.write_bytes(data)
+    tombstone_path(path).write_text("")
+
+    assert len(find_faults_beside(path)) == 3
+    assert find_damage(path) == []
+    with closing(SqliteStore(path)) as store:
+        store.rewrite_beside()
+
+    assert find_faults_beside(path) == []
+    assert sorted(map(repr, read_tombstones(path) or ())) == sorted(map(repr, listed or ()))
+
+
+def test_a_database_of_before_is_checked_as_far_as_its_rows_have_checks(path: Path) -> None:
+    with closing(apsw.Connection(str(path))) as connection:
+        for table in ("records", "sources", "edges", "workspaces"):
+            connection.execute(f"ALTER TABLE {table} DROP COLUMN seal")
+        connection.pragma("user_version", 4)
+
+    assert find_damage(path) == []
+    with closing(SqliteStore(path)) as store:
+        assert len(look(store, "one").source_states()) == 5
+    sql("DELETE FROM originals WHERE row = 3")(path)
+    assert find_damage(path) != []
