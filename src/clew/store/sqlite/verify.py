@@ -47,7 +47,7 @@ _UNPACK_ERRORS = (ValueError, TypeError, KeyError, IndexError, struct.error, zst
 def find_faults(connection: apsw.Connection) -> list[str]:
     """Return every fault of a database in words, each beginning with what is damaged; at most SHOWN_MAX of a kind, [] for none.
 
-    Cost  about 15 µs a record and edge, and the time to decompress every original; memory for the digests of all originals.
+    Cost  about 35 µs a record, with its share of originals and postings; memory for the digests of all originals.
     """
     raw: Any = connection
     said: Counter[str] = Counter()
