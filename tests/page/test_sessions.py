@@ -190,3 +190,16 @@ def test_a_page_weighs_little(page: Page) -> None:
 
     for path in ("", "/lines", "/compactions"):
         assert len(page.client.get(f"/sessions/{session}{path}").content) + shared < 300_000
+
+
+def test_what_is_purged_is_not_shown_from_a_preview_that_was_made_before(page: Page) -> None:
+    engine = page.context.get_engine()
+    engine.ingest([page.projects], repo=page.repo)
+    (page.projects / "-home-dev-clew" / f"{SESSION}.jsonl").unlink()
+    text = page.get(f"/sessions/{SESSION}/compactions?budget=4000")
+    handle = re.findall(r'class="id">(\w{8})</span>', text)[0]
+    assert f">{handle}<" in page.get(f"/sessions/{SESSION}/compactions?budget=4000")
+
+    engine.purge(page.repo, handles=[handle], reason="test")
+
+    assert f">{handle}<" not in page.get(f"/sessions/{SESSION}/compactions?budget=4000")

@@ -69,14 +69,6 @@ class FoundSession:
     name: str
     path: Path
 
-    @property
-    def stamp(self) -> tuple[str, int, int]:
-        """What changes when the session goes on."""
-        if self.row.file is None:
-            return self.name, 0, 0
-        about = self.row.file.stat()
-        return self.name, about.st_mtime_ns, about.st_size
-
 
 class SessionCatalogue:
     """All sessions of this user, and their titles as far as they were read."""
@@ -84,7 +76,7 @@ class SessionCatalogue:
     def __init__(self, engine: Engine, live: LiveSessions) -> None:
         self._engine, self._live = engine, live
         self._heads: dict[Path, SessionHead] = {}
-        self._cuts: OrderedDict[tuple[str, int, int], list[tuple[int, int, str]]] = OrderedDict()
+        self._cuts: OrderedDict[tuple[str, int, int, int], list[tuple[int, int, str]]] = OrderedDict()
 
     def list_all(self) -> list[SessionRow]:
         """Return every session, the last written first."""
@@ -133,9 +125,17 @@ class SessionCatalogue:
         reader = TranscriptReader(lines[first : first + count], origin=build_origin(session))
         return [(first + seen.record_index, seen) for seen in reader.read_observations()], len(lines)
 
+    def stamp(self, found: FoundSession) -> tuple[str, int, int, int]:
+        """Return what changes when the session goes on, or when something of its repository is stored or erased."""
+        store = self._engine.store
+        with store.snapshot(LOCAL, find_memory(store, found.path)[0]) as snapshot:
+            generation = snapshot.generation
+        about = found.row.file.stat() if found.row.file else None
+        return found.name, about.st_mtime_ns if about else 0, about.st_size if about else 0, generation
+
     def read_compactions(self, found: FoundSession) -> list[tuple[int, int, str]]:
         """Return (0-based line, time in ns, summary) of what the client wrote of its compactions. Raises NotReadable."""
-        stamp = found.stamp
+        stamp = self.stamp(found)
         if stamp not in self._cuts:
             session, lines = self._read_lines(found)
             self._cuts[stamp] = [

@@ -32,18 +32,22 @@ document.addEventListener("toggle", async (event) => {
 
 function follow(main) {
   const stream = new EventSource(main.dataset.live);
-  let waits = false;
-  stream.addEventListener("changed", async () => {
+  let waits = false, missed = false;
+  const refresh = async () => {
+    missed = waits;
     if (waits || document.querySelector("main details[data-loaded][open]") || main.contains(document.activeElement)) return;
     waits = true;
+    const started = performance.now();
     try {
       const found = await load(location.href);
       main.replaceChildren(...found.querySelector("main").childNodes);
     } catch (error) {
       notice("The daemon does not answer. Reload, or type `clew page` again.");
     }
-    waits = false;
-  });
+    // A view that costs the daemon much is asked for less often, so that hooks are answered in between.
+    setTimeout(() => { waits = false; if (missed) refresh(); }, Math.min(60000, 9 * (performance.now() - started)));
+  };
+  stream.addEventListener("changed", refresh);
   stream.addEventListener("error", () => { if (stream.readyState === EventSource.CLOSED) notice("This page is no longer followed live. Type `clew page` again."); });
 }
 

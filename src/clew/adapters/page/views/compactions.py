@@ -99,7 +99,7 @@ def _budget(viewer: Viewer, query: Query) -> int:
 
 def load_preview(viewer: Viewer, found: FoundSession, at: str, budget: int) -> CompactionPreview:
     """Return the preview of a compaction before the line `at` ("" for the end), made once for each state of the transcript."""
-    key = (*found.stamp, at, budget)
+    key = (*viewer.catalogue.stamp(found), at, budget)
     with _lock:
         if key in _kept:
             _kept.move_to_end(key)

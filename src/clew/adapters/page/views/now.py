@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.responses import Response
 
@@ -20,6 +20,7 @@ SESSIONS_MAX = 4  # drawn; the others are named
 TURNS_MAX = 24  # of one window, the latest
 DEAD_MAX = 8
 BAR_WIDTH = 600.0
+READ_BYTES_MAX = 1_000_000  # a longer transcript is shown as it is stored: reading it at each change would keep hooks waiting
 SOURCES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("user", ("prompt", "answer", "rejection")),
     ("agent", ("message", "plan", "todo", "agent", "claim")),
@@ -47,6 +48,7 @@ class Bar:
 class SessionWindow:
     """The window of one session as clew's records tell it.
 
+    is_behind  it is shown as it was last stored, which may be some turns ago.
     dead  (what, why, tokens) of what is no longer true in it, the heaviest first; layers  tokens by layer.
     """
 
@@ -60,6 +62,7 @@ class SessionWindow:
     files: tuple[tuple[str, int, int], ...]
     dead: tuple[tuple[str, str, int], ...]
     problem: str = ""
+    is_behind: bool = False
 
 
 def show_now(viewer: Viewer, query: Query, _: Form) -> Response:  # noqa: ARG001 - every view takes a query
@@ -79,7 +82,9 @@ def _is_known(viewer: Viewer, session: str) -> bool:
 def _window(viewer: Viewer, found: FoundSession, live: LiveSession | None) -> SessionWindow:
     head = viewer.catalogue.read_head(found.row)
     try:
-        preview = load_preview(viewer, found, "", viewer.engine.settings.compact_budget_tokens)
+        is_behind = bool(found.row.workspace) and found.row.bytes > READ_BYTES_MAX
+        asked = replace(found, name=found.row.id) if is_behind else found
+        preview = load_preview(viewer, asked, "", viewer.engine.settings.compact_budget_tokens)
     except (ClewError, OSError) as error:  # the others are shown, and this one says what is wrong
         return SessionWindow(found, head, live, 0, Bar("", (), 0), (), (), (), (), str(error).partition("\n")[0])
     records = [each for each in preview.records if each.is_in_window]
@@ -99,6 +104,7 @@ def _window(viewer: Viewer, found: FoundSession, live: LiveSession | None) -> Se
         tuple(_bar(label, turn, widest) for label, turn in turns[-TURNS_MAX:]), tuple(layers.most_common()),
         tuple((path, tokens, stale[path]) for path, tokens in files.most_common(DEAD_MAX)),
         tuple((each.record.name, describe_end(each.status.reason) or "superseded", each.tokens_before) for each in dead[:DEAD_MAX]),
+        is_behind=is_behind,
     )  # fmt: skip
 
 
