@@ -31,7 +31,7 @@ from clew.errors import ClewError, UnknownHandle, UnknownPath, UnknownRecord, Us
 from clew.sessions.context import DaemonContext
 from clew.sessions.live import LiveSessions
 
-HEAVY_VIEWS_MAX = 2  # guess
+HEAVY_VIEWS_MAX = 2  # one at a time kept hooks waiting as long: bench/LOG.md
 FORM_BYTES_MAX = 256 << 10
 LIVE_CHECK_S = 0.5  # seconds between two looks at what a live view shows
 STREAMS_MAX = 12  # tabs that follow a live view
