@@ -120,8 +120,8 @@ def test_a_long_output_arrives_shorter_once_and_its_exact_text_comes_back(done: 
 def test_a_prompt_gets_what_bears_on_it_once(done: Run) -> None:
     window = done.windows["third"]
 
-    assert len(re.findall(r"\[[0-9a-z]{8}\] calc\.py:\d+ add_1 ", window)) == 1
-    assert len(re.findall(r"\[[0-9a-z]{8}\] calc\.py:\d+ add_3 ", window)) == 1
+    assert len(re.findall(r"\[[0-9a-z]{8}\] calc\.py:\d+-\d+ add_1\b", window)) == 1
+    assert len(re.findall(r"\[[0-9a-z]{8}\] calc\.py:\d+-\d+ add_3\b", window)) == 1
 
 
 def test_a_planted_secret_is_in_no_file(done: Run) -> None:
