@@ -168,13 +168,17 @@ def extra_ca_file(environ: Mapping[str, str] | None = None) -> str:
     return env.get("NODE_EXTRA_CA_CERTS", "").strip()
 
 
+# How a model at Anthropic's own address is named; a longer host name is another's.
+ANTHROPIC_NAMES = ("anthropic#", "https://api.anthropic.com#", "https://api.anthropic.com/")
+
+
 def model_api_key(model: str, environ: Mapping[str, str] | None = None) -> str:
     """Return the API key for a model's server from the environment, "" where there is none; it is never stored.
 
     `CLEW_MODEL_KEY`, else `CLEW_COMPRESS_KEY` of earlier releases, else, for Anthropic's own address, `ANTHROPIC_API_KEY`.
     """
     env = os.environ if environ is None else environ
-    of_anthropic = env.get("ANTHROPIC_API_KEY", "") if model.startswith(("anthropic#", "https://api.anthropic.com")) else ""
+    of_anthropic = env.get("ANTHROPIC_API_KEY", "") if model.startswith(ANTHROPIC_NAMES) else ""
     return (env.get("CLEW_MODEL_KEY") or env.get("CLEW_COMPRESS_KEY") or of_anthropic).strip()
 
 

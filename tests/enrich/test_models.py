@@ -25,6 +25,7 @@ from clew.errors import (
     ModelUnreachable,
     NoModel,
 )
+from clew.settings import model_api_key
 from tests.enrich.compressing import compress, session_of, texts
 from tests.enrich.model_server import Reply, Server
 
@@ -167,6 +168,7 @@ def test_nobody_at_the_address_is_an_error_at_once(engine: Engine, repo: Path, t
         ("http://[::1]:8080", "http://[::1]:8080/v1/chat/completions"),
         ("anthropic", "https://api.anthropic.com/v1/messages"),
         ("anthropic+https://gateway.example.org", "https://gateway.example.org/v1/messages"),
+        ("https://api.anthropic.com.example.org", "https://api.anthropic.com.example.org/v1/chat/completions"),
     ],
 )
 def test_an_address_may_be_bare_or_whole(tmp_path: Path, endpoint: str, place: str) -> None:
@@ -374,3 +376,12 @@ def test_a_child_ends_with_whoever_started_it(tmp_path: Path, monkeypatch: pytes
     model.close()
 
     assert model.memory_mb == 0
+
+
+def test_a_host_whose_name_only_begins_as_anthropics_does_is_not_given_its_key() -> None:
+    environ = {"ANTHROPIC_API_KEY": "sk-of-anthropic"}
+
+    assert model_api_key("https://api.anthropic.com#m", environ) == "sk-of-anthropic"
+    assert model_api_key("https://api.anthropic.com/v1#m", environ) == "sk-of-anthropic"
+    for host in ("https://api.anthropic.com.example.org#m", "https://api.anthropic.com@example.org#m"):
+        assert not model_api_key(host, environ)

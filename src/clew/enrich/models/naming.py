@@ -44,7 +44,7 @@ def parse_model_name(text: str) -> ModelName | None:
     if text in ("", "off"):
         return None
     before, _, after = text.partition("#")
-    if before == "anthropic" or before.startswith((_GATEWAY, ANTHROPIC_URL)):
+    if before in ("anthropic", ANTHROPIC_URL) or before.startswith((_GATEWAY, f"{ANTHROPIC_URL}/")):
         if not after:
             raise BadModelName(text, "names no model of Anthropic's API", "anthropic#NAME")
         return ModelName("anthropic", before.removeprefix(_GATEWAY) if before != "anthropic" else ANTHROPIC_URL, after)
