@@ -80,7 +80,9 @@ def resolve_python(graph: Graph, sites: list[Site]) -> list[Resolved]:
     root = graph.root.resolve()
     found: list[Resolved] = []
     for site in sites:
-        script = scripts.setdefault(site.path, jedi.Script(path=graph.root / site.path, project=project))
+        script = scripts.get(site.path)
+        if script is None:
+            script = scripts[site.path] = jedi.Script(path=graph.root / site.path, project=project)
         line = graph.lines(site.path)[site.line - 1]
         column = len(line.encode()[: site.column].decode("utf-8", "replace"))
         try:

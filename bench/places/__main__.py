@@ -45,8 +45,9 @@ def measure(engine: Engine, tree: Path, n: int, budget_tokens: int) -> list[str]
     defined: list[tuple[str, str, int, int]] = []
     names: set[str] = set()
     words = lost = 0
-    rules = read_folder_rules(tree, [file.path for file in scan_files(tree).files])
-    for file in scan_files(tree).files:
+    files = scan_files(tree).files
+    rules = read_folder_rules(tree, [file.path for file in files])
+    for file in files:
         data = (tree / file.path).read_bytes()
         if classify_file(file.path, file.size, data[:HEAD_BYTES], rules) is not FileCategory.TEXT or file.path.endswith(".ipynb"):
             continue

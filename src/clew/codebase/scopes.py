@@ -74,6 +74,7 @@ class _Finder:
     inner: set[str] = field(default_factory=set[str])  # names that stand in something other than the file
     owners: dict[int, tuple[str, ...]] = field(default_factory=dict[int, "tuple[str, ...]"])
     chains: dict[int, int] = field(default_factory=dict[int, int])
+    bases: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict[tuple[str, ...], "tuple[str, ...]"])
     homes: dict[int, tuple[str, ...]] = field(default_factory=dict[int, "tuple[str, ...]"])
 
     def find(self) -> FileScopes:
@@ -119,6 +120,9 @@ class _Finder:
             if symbol.kind != "method" or facts.symbols[symbol.parent].kind in TYPE_KINDS:  # others are no names of what is around them
                 self.children[symbol.parent].setdefault(symbol.name, index)
         self.inner = {name for names in self.children[1:] for name in names} | {name for symbol in facts.symbols for name in symbol.bound}
+        for at, each in enumerate(facts.symbols):
+            if each.bases:
+                self.bases.setdefault((*self.home(at), each.name), each.bases)
         places = [self.places(index) for index in range(len(facts.symbols))]
         uses = [self.uses(index) for index in range(len(facts.symbols))]
         return FileScopes(places, uses, list(self.links))
@@ -339,7 +343,7 @@ class _Finder:
             text = text.replace(".new.()", "").replace(".new", "")
         head, *rest = text.split(".")
         head = head.lstrip("$@")
-        language, symbols = self.language, self.facts.symbols
+        language = self.language
         if head in language.self_words or head in language.super_words:
             owner = self.owner(index)
             if not owner:
@@ -349,8 +353,7 @@ class _Finder:
             scope = self.key(owner)
             if head in language.super_words:
                 above = mix_names(scope, hash_name("super"))
-                bases = next((each.bases for at, each in enumerate(symbols) if (*self.home(at), each.name) == owner and each.bases), ())
-                for base in bases:
+                for base in self.bases.get(owner, ()):
                     if (target := self.path(0, base)) is not None:
                         self.links[above, target, 0, LinkKind.NEXT] = None
                 scope = above

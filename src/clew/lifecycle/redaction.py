@@ -74,19 +74,23 @@ def build_piece_delta(piece: Record, rest: bytes, like: Delta) -> Delta:
 
 def rebuild_progress(writer: Writer, workspace: str, source: str) -> None:
     """Make the task state that is stored with a session again from the lines that are stored of it, without those that were purged."""
+    session = source.removeprefix("session:")
+    if "/" in session:  # a subagent's
+        return
     with writer.snapshot(LOCAL, workspace) as snapshot:
         state = snapshot.source_state(source)
+        if state is None:
+            return
         pieces = [record for record in snapshot.records_of_sources(source) if record.kind == TRANSCRIPT_KIND]
         pieces.sort(key=lambda record: record.full_text.start_line)
-        lines = [snapshot.original(piece.full_text.blob)[piece.full_text.start : piece.full_text.end] for piece in pieces]
-        session = source.removeprefix("session:")
+        texts = snapshot.originals({piece.full_text.blob for piece in pieces})
+        lines = [texts[piece.full_text.blob][piece.full_text.start : piece.full_text.end] for piece in pieces]
         agents = frozenset(other.source.partition("/")[2] for other in snapshot.source_states(f"{source}/"))
-    if state is not None and "/" not in session:
-        from clew.transcript import follow  # lazy: only a purge reads transcripts here
-        from clew.transcript.dialects import TranscriptOrigin  # lazy: likewise
+    from clew.transcript import follow  # lazy: only a purge reads transcripts here
+    from clew.transcript.dialects import TranscriptOrigin  # lazy: likewise
 
-        state = follow.rebuild_progress(state, lines, TranscriptOrigin(session, separate_agents=agents))
-        writer.apply(workspace, [Delta(PRODUCER, source, is_whole=False, state=state)])
+    state = follow.rebuild_progress(state, lines, TranscriptOrigin(session, separate_agents=agents))
+    writer.apply(workspace, [Delta(PRODUCER, source, is_whole=False, state=state)])
 
 
 def redact_records(raw: bytes, records: Sequence[Record], text_of: Callable[[Record], str]) -> bytes:

@@ -38,8 +38,8 @@ FOLDED_SHARE = 0.36  # likewise one on the folded tier; guess
 # chosen on. An issue's text says by itself what it is about, and turns of earlier sessions were found less often with it (bench/LOG.md).
 IMPORTANCE_GAIN = 3.0
 # What is as likely as not stands beside the question's best record. On 79 short prompts MRR .36 with 1, .40 with 2, .44 with 3; with
-# another session's state .14, .15, .15, for the question alone .13 (bench/LOG.md). The second, where the question names a record or
-# quotes a place: that stands first.
+# another session's state .14, .15, .15, for the question alone .13 (bench/LOG.md; the model saw them). The second, where the question names
+# a record or quotes a place: that stands first.
 EXPECTED_GAIN, EXPECTED_GAIN_NAMED = 2.0, 0.9
 LEAD_STEP = 1.2  # a quoted place's weight over the next one's: more than what a file's further records add up to
 NEAREST_MAX, NEAREST_RATIO = 3, 0.7  # names that are like one that is nowhere; the ratio is `difflib`'s, a guess
@@ -234,8 +234,8 @@ def _led(docs: list[int], weights: list[float], leads: Sequence[int]) -> tuple[l
     """The documents with those of `leads` in front, in their order, each heavier than what follows it."""
     if not leads:
         return docs, weights
-    best = max(weights, default=1.0)
-    rest = [(doc, weight) for doc, weight in zip(docs, weights, strict=True) if doc not in set(leads)]
+    best, led = max(weights, default=1.0), set(leads)
+    rest = [(doc, weight) for doc, weight in zip(docs, weights, strict=True) if doc not in led]
     front = [(doc, best * LEAD_STEP ** (len(leads) - at)) for at, doc in enumerate(leads)]
     return [doc for doc, _ in front + rest], [weight for _, weight in front + rest]
 

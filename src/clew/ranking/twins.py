@@ -36,9 +36,12 @@ def add_twins(snapshot: Snapshot, best: WeightedDocuments) -> tuple[WeightedDocu
                 break
     raised: dict[int, float] = {}
     why: dict[int, MatchReason] = {}
+    twins = {code: list(_twins(documents, code)) for code in first}
+    parts = [documents.id_of(doc) for code, (doc, _) in first.items() if twins[code] and documents.parent[doc] >= 0]
+    names = {record.id: record.name for record in snapshot.records(parts)}
     for code, (doc, weight) in first.items():
-        for twin in _twins(documents, code):
-            target = _counterpart(snapshot, doc, twin)
+        for twin in twins[code]:
+            target = _counterpart(snapshot, names.get(documents.id_of(doc), ""), twin)
             if target >= 0 and raised.get(target, 0.0) < TWIN_SHARE * weight:
                 raised[target] = TWIN_SHARE * weight
                 why[target] = MatchReason(MatchKind.TWIN, (documents.paths[code],))
@@ -84,14 +87,11 @@ def _defined(documents: Documents, code: int) -> NDArray[np.uint64]:
     return np.unique(np.concatenate(pieces)) if pieces else np.empty(0, np.uint64)
 
 
-def _counterpart(snapshot: Snapshot, doc: int, twin: int) -> int:
-    """The record of the twin that bears the same name as `doc`, or the twin as a whole."""
-    documents = snapshot.documents
-    if documents.parent[doc] >= 0:
-        records = snapshot.records([documents.id_of(doc)])
-        for name in dict.fromkeys(record.name for record in records):
-            bearers = snapshot.names.defining(name)
-            same = bearers[documents.path_codes[bearers] == twin]
-            if len(same):
-                return int(same[0])
-    return int(documents.file_documents[twin])
+def _counterpart(snapshot: Snapshot, name: str, twin: int) -> int:
+    """The record of the twin that bears this name, or the twin as a whole, as for "", the name of a file."""
+    if name:
+        bearers = snapshot.names.defining(name)
+        same = bearers[snapshot.documents.path_codes[bearers] == twin]
+        if len(same):
+            return int(same[0])
+    return int(snapshot.documents.file_documents[twin])

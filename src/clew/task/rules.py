@@ -33,6 +33,7 @@ ORDER_MIN = 0.5  # the chance that a sentence is a request or a withdrawal; gues
 PREFIX_CHARS_MAX = 3  # that a word may have around another one's stem: закоммить, коммить; guess
 STEM_CHARS = 6  # what is left of a word without its endings, in any language; guess
 
+_PLAIN = PLAIN_WORDS | PLAIN_ELSEWHERE
 _ANSWER = re.compile(r"\"([^\"\n]{1,400})\"=\"")
 _WORD = re.compile(r"[^\W\d][\w./-]*\w|\d+")
 _WORDS = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
@@ -120,7 +121,8 @@ def _has(text: str, words: frozenset[str], parts: frozenset[str]) -> bool:
 def _begins(text: str, beginnings: frozenset[str]) -> bool:
     """Whether a word of a text begins with one of these; those of Chinese and Japanese stand anywhere."""
     words = [word.casefold() for word in _WORDS.findall(text)]
-    return any(word.startswith(tuple(beginnings)) for word in words) or any(not part.isascii() and part in text for part in beginnings)
+    starts = tuple(beginnings)
+    return any(word.startswith(starts) for word in words) or any(not part.isascii() and part in text for part in beginnings)
 
 
 def is_withdrawal_of(later: str, earlier: str, *, takes_back: bool = False) -> bool:
@@ -183,7 +185,7 @@ def _stems(text: str) -> frozenset[str]:
     words: Iterable[str] = (word.lower() for word in _WORD.findall(_WRITTEN_TOGETHER.sub(" ", plain)))
     runs = _NAMING.findall(plain)
     pairs = (run[at : at + 2] for run in runs for at in range(len(run) - 1))
-    return frozenset((*(_stem(word) for word in words if word not in PLAIN_WORDS | PLAIN_ELSEWHERE), *pairs))
+    return frozenset((*(_stem(word) for word in words if word not in _PLAIN), *pairs))
 
 
 def _stem(word: str) -> str:

@@ -117,8 +117,8 @@ class _Follower:
         if isinstance(source, Path):
             head = read_first_bytes(source, note.head_bytes if note and note.head_bytes else HEAD_BYTES)
             note = note if note and not _has_changed(source, note, head) else None
-            self._head, self._head_bytes, self._mtime_ns = digest_of(head), len(head), source.stat().st_mtime_ns
-            self._size = source.stat().st_size
+            self._head, self._head_bytes, self._mtime_ns = digest_of(head), len(head), (status := source.stat()).st_mtime_ns
+            self._size = status.st_size
         is_agent = bool(session and session.agent)
         self._progress = load_progress(note.progress) if note and not is_agent else None
         if not is_agent and self._progress is None:  # another release's: made again from the start
@@ -270,8 +270,7 @@ def rebuild_progress(state: SourceState, lines: Iterable[bytes], origin: Transcr
     note = _note(state)
     if note is None:
         return state
-    known = load_progress(note.progress)
-    progress = SessionProgress(TaskTracker(root=known.tracker.root if known else ""))
+    progress = SessionProgress(TaskTracker())
     reading = TranscriptReader(lines, origin=origin)
     for seen in reading.read_observations():
         progress.observe(seen)

@@ -101,6 +101,10 @@ class SessionCatalogue:
             row = next((row for row in self.list_all() if row.id == session_id), None)
         if row is None:
             raise UnknownHandle(session_id)
+        return self.locate(row)
+
+    def locate(self, row: SessionRow) -> FoundSession:
+        """Return where the session of a row of the list is read."""
         folder = self.read_head(row).folder
         place = row.workspace or folder or (str(row.file.parent) if row.file else "/")
         return FoundSession(row, str(row.file) if row.file else row.id, Path(place))

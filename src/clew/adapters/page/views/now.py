@@ -68,15 +68,13 @@ class SessionWindow:
 def show_now(viewer: Viewer, query: Query, _: Form) -> Response:  # noqa: ARG001 - every view takes a query
     """Show the windows of the sessions that run, the last used first; without any that of the session that was written last."""
     live = [each for each in viewer.live.list_recent() if not each.ended and each.has_transcript]
-    windows = [_window(viewer, viewer.catalogue.find(each.id), each) for each in live[:SESSIONS_MAX] if _is_known(viewer, each.id)]
+    rows = viewer.catalogue.list_all()
+    known = {row.id: row for row in rows}
+    windows = [_window(viewer, viewer.catalogue.locate(known[each.id]), each) for each in live[:SESSIONS_MAX] if each.id in known]
     is_past = not windows
-    if is_past and (rows := viewer.catalogue.list_all()):
-        windows = [_window(viewer, viewer.catalogue.find(rows[0].id), None)]
-    return page("now.html", "/now", "Now", windows=windows, others=live[SESSIONS_MAX:], is_past=is_past, names=NAMES, width=BAR_WIDTH)
-
-
-def _is_known(viewer: Viewer, session: str) -> bool:
-    return any(row.id == session for row in viewer.catalogue.list_all())
+    if is_past and rows:
+        windows = [_window(viewer, viewer.catalogue.locate(rows[0]), None)]
+    return page("now.html", "/now", "Now", windows=windows, others=live[SESSIONS_MAX:], is_past=is_past, width=BAR_WIDTH)
 
 
 def _window(viewer: Viewer, found: FoundSession, live: LiveSession | None) -> SessionWindow:
