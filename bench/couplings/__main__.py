@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 
 from bench.couplings.judge import PROMPTS, ask, find_questions, judge
-from bench.couplings.measure import Found, Repository, arms, candidates_of, fit, interval, measure, read_repository
+from bench.couplings.measure import CHANGED_MAX, Found, Repository, arms, candidates_of, fit, interval, measure, read_repository
 from bench.couplings.pairs import FEATURES, Candidates, PairWeights
 from bench.couplings.replay import Replayed, replay
 from bench.impact.changes import git_dir_of
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "judged": summarise([read[name] for name in given.judged], arms(weights)),
         "fitted": summarise([read[name] for name in given.fitted], arms(weights)),
     }  # fmt: skip
-    name = source.name if given.changed_max == 10 else f"{source.name}-{given.changed_max}"
+    name = source.name if given.changed_max == CHANGED_MAX else f"{source.name}-{given.changed_max}"
     write_result(given.results / f"{name}.json", result)
     print(table(result))
     return 0
@@ -182,7 +182,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--fitted", type=_names, default=_names(FITTED), metavar="OWNER/NAME,…", help="repositories to fit on")
     parser.add_argument("--judged", type=_names, default=_names(JUDGED), metavar="OWNER/NAME,…", help="repositories to measure on")
-    parser.add_argument("--changed-max", type=int, default=10, help="functions of a commit that makes later pairs; 10")
+    parser.add_argument("--changed-max", type=int, default=CHANGED_MAX, help=f"functions of a commit that makes later pairs; {CHANGED_MAX}")
     parser.add_argument(
         "--model", default="", help="judge candidates with this model, named as clew's setting `model` is, in place of the table"
     )

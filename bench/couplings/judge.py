@@ -46,7 +46,6 @@ class Answer(msgspec.Struct):
 class Question:
     """A function with its candidates: the texts of the requests, what came true, and the fitted chances."""
 
-    repo: str
     texts: tuple[str, ...]
     is_later: tuple[bool, ...]
     chances: tuple[float, ...]
@@ -66,7 +65,7 @@ def find_questions(repositories: Sequence[tuple[Replayed, Repository]], weights:
                 others = candidates.pairs[rows, 1].tolist()
                 texts = tuple(_text(replayed, one, other, prompt) for other in others)
                 key = hashlib.sha256("\0".join((replayed.repo, *texts)).encode()).hexdigest()
-                found.append((key, Question(replayed.repo, texts, tuple(is_later[rows] > 0), tuple(chances[rows].tolist()))))
+                found.append((key, Question(texts, tuple(is_later[rows] > 0), tuple(chances[rows].tolist()))))
     return [question for _, question in sorted(found, key=lambda pair: pair[0])]
 
 

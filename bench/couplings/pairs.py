@@ -1,8 +1,8 @@
 """Pair functions that will probably change together although nothing links them, by their words, their history and their size.
 
 For each function the nearest in other files are found by tf-idf over the parts of its words, by rare identifiers, and by name. A logistic
-regression over eleven numbers gives each pair the probability that one of the next commits changes both; the three likeliest of a function
-are kept. What a call, a use or a co-change edge links already is no candidate. No model is asked. Pure: texts and counts in, pairs out.
+regression over eleven numbers gives each pair the probability that one of the next commits changes both. What a call, a use or a
+co-change edge links already is no candidate. No model is asked. Pure: texts and counts in, candidates out.
 """
 
 from __future__ import annotations
@@ -42,15 +42,6 @@ class FunctionText:
 
 
 @dataclass(frozen=True, slots=True)
-class FunctionPair:
-    """Two functions by their numbers, and the chance that one of the next commits changes both, seen from the first."""
-
-    one: int
-    other: int
-    chance: float
-
-
-@dataclass(frozen=True, slots=True)
 class PairWeights:
     """A logistic regression over FEATURES."""
 
@@ -68,18 +59,6 @@ class Candidates:
 
     pairs: NDArray[np.int64]
     rows: Floats
-
-
-def propose_pairs(candidates: Candidates, weights: PairWeights) -> list[FunctionPair]:
-    """Return the likeliest PAIRS_PER_FUNCTION pairs of each function, in order of functions and of falling chance; ties by number."""
-    if not len(candidates.pairs):
-        return []
-    chances = weights.chances(candidates.rows)
-    ones, others = candidates.pairs[:, 0], candidates.pairs[:, 1]
-    order = np.lexsort((others, -chances, ones))
-    starts = np.searchsorted(ones[order], ones[order], side="left")
-    kept = order[np.arange(len(order)) - starts < PAIRS_PER_FUNCTION]
-    return [FunctionPair(int(ones[at]), int(others[at]), round(float(chances[at]), 4)) for at in kept.tolist()]
 
 
 def find_candidates(

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from math import sqrt
 
-from bench.edges.graph import Call, Graph
+from bench.edges.graph import Graph
 from bench.edges.resolver import Resolved
 
 
@@ -28,7 +28,7 @@ class Share:
         return f"{share:.3f} ({middle - half:.3f} to {min(middle + half, 1.0):.3f}; {self.hits} of {self.of})"
 
 
-def recall(graph: Graph, resolved: list[Resolved], missed: list[Resolved] | None = None) -> Share:
+def recall(graph: Graph, resolved: list[Resolved]) -> Share:
     """Return how many of the resolver's calls to symbols of the tree clew has as an edge from the symbol around the call.
 
     Calls of what stands in the calling symbol itself, as of a nested function or of itself, are left out.
@@ -42,14 +42,11 @@ def recall(graph: Graph, resolved: list[Resolved], missed: list[Resolved] | None
             continue
         of += 1
         tail = (each.site.path, *around)
-        is_hit = any((tail, path, line) in have for path, line in heads)
-        hits += is_hit
-        if not is_hit and missed is not None:
-            missed.append(each)
+        hits += any((tail, path, line) in have for path, line in heads)
     return Share(hits, of)
 
 
-def precision(graph: Graph, resolved: list[Resolved], wrong: list[tuple[Call, Resolved]] | None = None) -> Share:
+def precision(graph: Graph, resolved: list[Resolved]) -> Share:
     """Return how many of clew's calls the resolver agrees with, of those about which it knows every call of that name in the caller."""
     sites: dict[tuple[str, int, int], dict[str, list[Resolved]]] = defaultdict(lambda: defaultdict(list))
     for each in resolved:
@@ -68,6 +65,4 @@ def precision(graph: Graph, resolved: list[Resolved], wrong: list[tuple[Call, Re
             path == call.head[0] and any(start <= line <= start + 12 for start in forms) for each in there for path, line in each.heads
         )
         hits += is_right
-        if not is_right and wrong is not None:
-            wrong.append((call, there[0]))
     return Share(hits, of)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from clew.records import CallOutcome, DeadEnd, Observation, ObservationKind, TextReplacement, ToolCall, ToolKind, ToolResult
 from clew.task.commands import analyse_command
-from clew.task.dead_ends import SHOWN_CHARS_MAX, SHOWN_MAX, DeadEndDetector, FinishedCall
+from clew.task.dead_ends import SHOWN_CHARS_MAX, SHOWN_MAX, DeadEndDetector, DeadEndMemory, FinishedCall
 from clew.task.tracker import state_at
 
 REFUSED = "The user doesn't want to proceed with this tool use. The tool use was rejected. To tell you how to proceed, the user said:\n"
@@ -362,7 +363,7 @@ def test_attempts_put_down_and_taken_up_again_say_the_same(pieces: list[tuple[st
     straight, cut = DeadEndDetector(), DeadEndDetector()
     for seq, piece in enumerate(pieces):
         if seq == at:
-            cut = DeadEndDetector.load(cut.dump_state())
+            cut = DeadEndDetector(msgspec.json.decode(msgspec.json.encode(cut.memory), type=DeadEndMemory))
         play(straight, seq, piece)
         play(cut, seq, piece)
         assert straight.take_changes() == cut.take_changes()

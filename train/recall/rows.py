@@ -10,15 +10,11 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from bench.recall.source import LONGMEMEVAL, Haystack, Question, hashed, haystacks
 from bench.recall.store import name_of, remember
 from clew.engine import Engine
 from clew.ranking.question import Question as Asked
-from clew.recall.evidence import Candidates
 from clew.recall.recall import Found, find
-from clew.recall.scores import Floats
 from clew.settings import find_workspace
 from clew.store.ports import LOCAL, Snapshot
 from train.recall.dialogue import as_dialogue
@@ -31,8 +27,8 @@ SMALL_SESSIONS = 4  # of a haystack's part
 class Row:
     """One question in one haystack or part of it.
 
-    is_gold   (k,) whether each candidate is a gold turn; gold_count  how many gold turns there are.
-    is_held   whether the haystack answers the question; is_small: it is a part of one.
+    gold_count  how many gold turns there are.
+    is_held     whether the haystack answers the question; is_small: it is a part of one.
     """
 
     set: str
@@ -41,13 +37,7 @@ class Row:
     is_held: bool
     is_small: bool
     found: Found | None
-    is_gold: Floats
     gold_count: int
-
-    @property
-    def candidates(self) -> Candidates | None:
-        """Return the candidates, None where there are none."""
-        return self.found.candidates if self.found else None
 
 
 def collect(engine: Engine, work: Path, data: Path, name: str, limit: int | None = None) -> Iterator[Row]:
@@ -88,6 +78,4 @@ def _row(
 ) -> Row:
     names = [name_of(session) for session in haystack.sessions if session.id in sessions]
     found = find(snapshot, Asked.of(question.text), only=names, asked_ns=question.asked_ns)
-    uuids = [found.records[each].uuid for each in found.candidates.at.tolist()] if found else []
-    is_gold = np.array([uuid in question.gold_turns for uuid in uuids], np.float64)
-    return Row(name, haystack.id, question.kind, is_held, is_small, found, is_gold, len(question.gold_turns))
+    return Row(name, haystack.id, question.kind, is_held, is_small, found, len(question.gold_turns))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
 from typing import TypeAlias
 
 import msgspec
 
+from clew.impact.cochange import wilson_lower_bound
 from clew.records import Delta, SourceState
 
 WILSON_Z = 1.0  # standard deviations that Wilson's interval reaches down; 0, 1 and 2 are compared in bench/LOG.md
@@ -59,7 +59,7 @@ def count_together(groups: Iterable[Sequence[str]]) -> PartnerTable:
                     beside[other] = beside.get(other, 0) + 1
     return {
         path: sorted(
-            (CoupledFile(other, round(wilson_lower_bound(count, times[path]), 3)) for other, count in beside.items()),
+            (CoupledFile(other, round(wilson_lower_bound(count, times[path], WILSON_Z), 3)) for other, count in beside.items()),
             key=lambda one: (-one.weight, one.path),
         )
         for path, beside in both.items()
@@ -79,16 +79,3 @@ def read_table(state: SourceState | None) -> PartnerTable:
         return {}
     rows = msgspec.json.decode(state.note, type=dict[str, list[tuple[str, float]]])
     return {path: [CoupledFile(*row) for row in partners] for path, partners in rows.items()}
-
-
-def wilson_lower_bound(hits: float, trials: float, z: float = WILSON_Z) -> float:
-    """Return the lower end of Wilson's confidence interval for a share seen as `hits` of `trials`; 0 for no trials.
-
-    z       standard deviations that the interval reaches down.
-    Source  Wilson 1927; Brown, Cai, DasGupta 2001, eq. 4.
-    """
-    if trials <= 0:
-        return 0.0
-    share = min(hits / trials, 1.0)
-    spread = z * sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
-    return max(0.0, (share + z * z / (2 * trials) - spread) / (1 + z * z / trials))

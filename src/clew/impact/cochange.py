@@ -54,10 +54,8 @@ class _Coupling:
 
     @property
     def sure_share(self) -> float:
-        """The lower bound of the share. Source: Wilson 1927."""
-        count, share = self.commits, self.share
-        spread = _Z * sqrt((share * (1 - share) + _Z * _Z / (4 * count)) / count)
-        return (share + _Z * _Z / (2 * count) - spread) / (1 + _Z * _Z / count)
+        """The lower bound of the share."""
+        return wilson_lower_bound(self.together, self.commits, _Z)
 
 
 def find_missing_changes(commits: Sequence[Sequence[str]], changed: Collection[str]) -> list[MissingChange]:
@@ -105,3 +103,16 @@ def _judge(path: str, couplings: Sequence[_Coupling], known: int, *, is_active: 
 def _stem(name: str) -> str:
     """A file's name without its ending and without what marks a test."""
     return name.partition(".")[0].lower().replace("test", "").strip("_-")
+
+
+def wilson_lower_bound(hits: float, trials: float, z: float) -> float:
+    """Return the lower end of Wilson's confidence interval for a share seen as `hits` of `trials`; 0 for no trials.
+
+    z       standard deviations that the interval reaches down.
+    Source  Wilson 1927; Brown, Cai, DasGupta 2001, eq. 4.
+    """
+    if trials <= 0:
+        return 0.0
+    share = min(hits / trials, 1.0)
+    spread = z * sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
+    return max(0.0, (share + z * z / (2 * trials) - spread) / (1 + z * z / trials))

@@ -162,15 +162,6 @@ class DeadEndDetector:
     added: dict[str, None] = field(default_factory=dict[str, None])
     removed: dict[str, None] = field(default_factory=dict[str, None])
 
-    @classmethod
-    def load(cls, state: bytes) -> DeadEndDetector:
-        """Return a detector that continues from what `dump_state` returned."""
-        return cls(msgspec.json.decode(state, type=DeadEndMemory))
-
-    def dump_state(self) -> bytes:
-        """Return what the detector remembers as JSON."""
-        return msgspec.json.encode(self.memory)
-
     def select_dead_ends(self) -> tuple[DeadEnd, ...]:
         """Return the dead ends of the highest weight, at most SHOWN_MAX and SHOWN_CHARS_MAX characters, in the order of the session."""
         known = [_dead_end(attempt) for attempt in self.memory.found.values()]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -15,7 +14,6 @@ from starlette.responses import HTMLResponse
 
 HERE = Path(__file__).parent
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
-_NAMED_S = ((60, "s"), (3600, "min"), (86400, "h"), (86400 * 60, "d"))
 
 
 def show(value: object) -> str | Markup:
@@ -31,22 +29,12 @@ def clip(text: str, chars: int = 300) -> str:
     return flat if len(flat) <= chars else f"{flat[: chars - 1]}…"
 
 
-def _ago(at_s: float) -> Markup:
+def _when(at_s: float) -> Markup:
     """Return a time as `<time>`, exact to the minute."""
     if not at_s:
         return Markup("<span class=missing>time unknown</span>")
     when = datetime.fromtimestamp(at_s, UTC)
     return Markup('<time datetime="{}">{}</time>').format(when.isoformat(timespec="seconds"), when.strftime("%Y-%m-%d %H:%M"))
-
-
-def _since(at_s: float) -> str:
-    seconds, unit, size = max(0.0, time.time() - at_s), "s", 1
-    for limit, name in _NAMED_S:
-        unit = name
-        if seconds < limit:
-            break
-        size = limit
-    return f"{int(seconds / (86400 if unit == 'd' else size))} {unit}"
 
 
 def _tokens(count: float) -> str:
@@ -55,7 +43,7 @@ def _tokens(count: float) -> str:
 
 def _size(count: float) -> str:
     for unit in ("B", "kB", "MB"):
-        if count < 1000:
+        if count < 999.95:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1000
     return f"{count:.1f} GB"
@@ -77,7 +65,7 @@ def _environment() -> Environment:
         loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         finalize=show,
     )  # fmt: skip
-    made.filters |= {"clip": clip, "when": _ago, "since": _since, "tokens": _tokens, "size": _size, "path": _paths}
+    made.filters |= {"clip": clip, "when": _when, "tokens": _tokens, "size": _size, "path": _paths}
     cast("dict[str, object]", made.globals)["link"] = link
     return made
 

@@ -37,7 +37,7 @@ def show_code(viewer: Viewer, query: Query, _: Form) -> Response:
     """Show the neighbourhood of a name, and the files that change with its file."""
     roots, asked = list_roots(viewer), query.get("name")
     key = query.get("w") or next((key for key, _ in roots), "")
-    values: dict[str, object] = {"record": None, "near": [], "impact": [], "bearers": [], "problem": "", "place": "", "unread": ""}
+    values: dict[str, object] = {"record": None, "near": [], "impact": [], "bearers": [], "problem": "", "place": ""}
     if asked and key:
         root = find_root(viewer, key)
         bearers = _find(viewer, root, asked)
