@@ -24,7 +24,7 @@ PREFIX = 4
 
 @dataclass(frozen=True, slots=True)
 class PathHits:
-    """What a question's words spell of paths, (paths,) float32 each: the share of a file's own name, and the words among its folders.
+    """How well a question's words are spelled in paths, float32.
 
     stems    (words, paths) how well each word is spelled in the file's own name; folders likewise.
     lengths  (paths,) parts of each file's own name.

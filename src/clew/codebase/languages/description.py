@@ -18,7 +18,7 @@ What the query may capture:
 | call | the name in a call: the last identifier before the arguments |
 | local | a name that is bound here; in a function it is no reference |
 | typed | what says the type of a name: a parameter, a variable, a field; read by `Language.read_types` |
-| import | handed to `Language.imports` |
+| import | handed to `Language.read_imports` |
 | name, body | of the definition in the same pattern, in a language whose grammar has no fields for them |
 """
 
@@ -287,7 +287,10 @@ def load_language(module: str, name: str, *, like: Language | None = None, **fun
 
 
 def load_tables(path: Path) -> Iterator[Language]:
-    """Give the languages of a TOML file that has no module: their queries name what they define, and their imports are not read."""
+    """Give the languages of a TOML file that has no module: their queries name what they define.
+
+    Their imports are those of `clew.codebase.written_imports`.
+    """
     for name in tomllib.loads(path.read_text("utf-8")):
         yield load_language(str(path), name, is_named_by_query=True)
 
