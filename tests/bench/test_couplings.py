@@ -113,7 +113,7 @@ def test_a_replay_says_which_functions_later_commits_changed(tmp_path: Path) -> 
 
 
 def questions_of(count: int) -> list[Question]:
-    return [Question("o/n", (f"a{at}", f"b{at}"), (True, False), (0.1, 0.2)) for at in range(count)]
+    return [Question((f"a{at}", f"b{at}"), (True, False), (0.1, 0.2)) for at in range(count)]
 
 
 class Scripted:
