@@ -93,6 +93,31 @@ def test_the_kept_state_of_a_session_forgets_what_is_purged_and_goes_on(store: W
     assert SECRET not in once + again + kept_state(store)
 
 
+def test_a_purge_leaves_the_paths_of_the_kept_state_relative_to_the_repository(store: Writer, tmp_path: Path) -> None:
+    """Not to the folder in which the session began."""
+    path, folder = transcript(tmp_path, "first", SECRET), {"sessionId": SESSION, "cwd": "/r/sub"}
+    call = {"type": "tool_use", "id": "t1", "name": "Write", "input": {"file_path": "/r/sub/a.py", "content": "x = 1"}}
+    result = {"type": "tool_result", "tool_use_id": "t1", "content": "File created successfully at: /r/sub/a.py"}
+    lines = [
+        {**folder, "type": "assistant", "uuid": "u8", "message": {"role": "assistant", "content": [call]}},
+        {**folder, "type": "user", "uuid": "u9", "message": {"role": "user", "content": [result]}},
+    ]
+    path.write_text(path.read_text().replace('"/r"', '"/r/sub"') + "".join(json.dumps(line) + "\n" for line in lines))
+    apply_deltas(store, "w", read_deltas(path, root="/r"))
+    (record,) = [record for record in look(store, "w").records_of_sources(SOURCE) if record.uuid == "u1" and record.kind == "prompt"]
+    before = kept_files(store)
+
+    forget.purge_records(store, "w", [record.id], reason="", now_ns=1)
+
+    assert before == kept_files(store) == ["sub/a.py"]
+
+
+def kept_files(store: Writer) -> list[str]:
+    state = look(store, "w").source_state(SOURCE)
+    kept = load_stored_progress(state) if state else None
+    return [file.path for file in kept[0].tracker.state().files] if kept else []
+
+
 def test_lines_of_a_session_without_anything_purged_are_kept_as_they_stand(store: Writer, tmp_path: Path) -> None:
     path = transcript(tmp_path, "first", SECRET)
     apply_deltas(store, "w", read_deltas(path))

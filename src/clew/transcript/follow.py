@@ -69,6 +69,7 @@ class _Note(msgspec.Struct):
     tail: str = ""
     tail_bytes: int = 0
     progress: str = ""
+    root: str = ""  # of the progress, which a purge makes again
 
 
 def transcript_source(session: SessionFiles) -> str:
@@ -202,6 +203,7 @@ class _Follower:
             tail=digest_of(self._tail),
             tail_bytes=len(self._tail),
             progress=self._progress.dump(is_short=is_last or carry.offset >= self._size) if self._progress else "",
+            root=self._progress.tracker.root if self._progress else "",
         )
         state = SourceState(self._source, self._head, carry.offset, self._mtime_ns, "indexed", msgspec.json.encode(note).decode())
         return extracted.to_delta(state, self._embedder, is_whole=is_whole)
@@ -270,7 +272,7 @@ def rebuild_progress(state: SourceState, lines: Iterable[bytes], origin: Transcr
     note = _note(state)
     if note is None:
         return state
-    progress = SessionProgress(TaskTracker())
+    progress = SessionProgress(TaskTracker(root=note.root))
     reading = TranscriptReader(lines, origin=origin)
     for seen in reading.read_observations():
         progress.observe(seen)
