@@ -36,6 +36,12 @@ def relative_path(path: str, cwd: str, root: str) -> str:
     return "" if path.startswith(_SCRATCH) else path
 
 
+def relative_folder(folder: str, root: str) -> str:
+    """Return a folder relative to `root`, "" for the root itself; absolute where it is elsewhere."""
+    root = root.rstrip("/")
+    return "" if folder == root else folder.removeprefix(f"{root}/") if root else folder
+
+
 def find_touched_files(call: ToolCall) -> tuple[FileTouch, ...]:
     """Return the files that a tool call names in its arguments, else in its command line; paths as written."""
     return call.touches or (analyse_command(call.command).touches if call.command else ())
