@@ -39,7 +39,7 @@ class StoreError(ClewError):
 class SchemaTooNew(StoreError):
     """Raised where the database was written by a newer release than this one. Nothing was changed."""
 
-    def __init__(self, path: Path, found: int, known: int) -> None:
+    def __init__(self, path: Path | str, found: int, known: int) -> None:
         self.path, self.found, self.known = path, found, known
         super().__init__(
             f"{path}: schema {found} is newer than {known}, the newest that clew {__version__} knows; it was left as it is\n"
@@ -54,7 +54,7 @@ class StoreUnusable(StoreError):
     is_repairable  whether `clew repair` can help; False where `hint` names another way out.
     """
 
-    def __init__(self, path: Path, reason: str, hint: str = "") -> None:
+    def __init__(self, path: Path | str, reason: str, hint: str = "") -> None:
         self.path, self.reason, self.is_repairable = path, reason, not hint
         super().__init__(f"{path}: {reason}\nhint: {hint or '`clew repair` sets it aside, and recovers what can be recovered'}")
 
@@ -62,7 +62,7 @@ class StoreUnusable(StoreError):
 class StoreBusy(StoreError):
     """Raised where another process has held the store's write lock for longer than `waited_s`."""
 
-    def __init__(self, path: Path, waited_s: float) -> None:
+    def __init__(self, path: Path | str, waited_s: float) -> None:
         self.path, self.waited_s = path, waited_s
         super().__init__(f"{path}: still locked by another writer after {waited_s:.0f} s\nhint: try again when it ends")
 
@@ -70,7 +70,7 @@ class StoreBusy(StoreError):
 class StoreUnwritable(StoreError):
     """Raised where the disk refuses a write: full, read-only, or not permitted. Nothing of the call was stored."""
 
-    def __init__(self, path: Path, reason: str) -> None:
+    def __init__(self, path: Path | str, reason: str) -> None:
         self.path, self.reason = path, reason
         super().__init__(
             f"{path}: cannot be written ({reason}); nothing of this call was stored\n"
@@ -81,7 +81,7 @@ class StoreUnwritable(StoreError):
 class StoreClosed(StoreError):
     """Raised where a store is used after it was closed."""
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | str | None = None) -> None:
         self.path = path
         super().__init__(f"{path or 'the store'}: is closed\nhint: open it again")
 
@@ -113,7 +113,7 @@ class InvalidExport(ClewError):
 class PurgeUnfinished(StoreError):
     """Raised where records were erased, but their old bytes may remain in a file beside the database."""
 
-    def __init__(self, path: Path, reason: str, hint: str = "end other clew processes") -> None:
+    def __init__(self, path: Path | str, reason: str, hint: str = "end other clew processes") -> None:
         self.path, self.reason = path, reason
         super().__init__(f"{path}: purged, but old bytes may remain: {reason}\nhint: {hint} and purge again")
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from clew.records import EndKind, EndReason, Layer, Record, RecordText, Resolution
 from clew.records.wording import describe_end
 from clew.store.originals import LEVEL, Compression, OriginalCompressor, unpack
-from clew.store.sqlite.codec import (
+from clew.store.tables.codec import (
     compute_prefix_ranges,
     decode_reason,
     decode_text,
@@ -113,7 +113,7 @@ def test_a_damaged_original_is_noticed() -> None:
 
 def test_a_record_needs_nothing_but_its_row(tmp_path) -> None:
     """Defaults of the noun are stored, not assumed: a later release may have others."""
-    from clew.store.sqlite.codec import record_from_row, record_to_row
+    from clew.store.tables.codec import record_from_row, record_to_row
 
     record = Record("id", Layer.FACT, "k", "s", "src", "d", "n", (RecordText(Resolution.NAME, 1, "n"),))
     row = record_to_row(record, 1, 2, is_indexed=True)

@@ -11,7 +11,7 @@ import pytest
 
 from clew.records import Delta
 from clew.store.sqlite import SqliteStore
-from clew.store.sqlite.indexing import OVERLAY_PARTS_MAX
+from clew.store.tables.indexing import OVERLAY_PARTS_MAX
 from tests.looking import look
 from tests.store.conformance import make_delta, retirement
 

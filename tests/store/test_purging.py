@@ -17,7 +17,7 @@ from clew.errors import PurgeUnfinished
 from clew.records import Blob, Edge, EdgeKind, Record, RecordText, Resolution, SourceState, make_id
 from clew.store.originals import Compression, OriginalCompressor, digest_of
 from clew.store.sqlite import MIGRATIONS, Migration, SqliteStore
-from clew.store.sqlite.indexing import WorkspaceCounters
+from clew.store.tables.indexing import WorkspaceCounters
 from clew.text.postings import NameUse, Role, SearchDocument, drop_from_postings, pack_postings, unpack_postings
 from tests.looking import look
 from tests.store.conformance import make_delta

@@ -8,11 +8,12 @@ from pathlib import Path
 import apsw
 import pytest
 
-import clew.store.sqlite
+import clew.store
 from clew.store.sqlite import MIGRATIONS
-from clew.store.sqlite.statements import SQL, STATEMENTS, parse_statements
+from clew.store.sqlite.statements import SQL, STATEMENTS
+from clew.store.tables.statements import parse_statements
 
-FOLDER = Path(clew.store.sqlite.__file__).parent
+FOLDER = Path(clew.store.__file__).parent
 
 
 @pytest.fixture(scope="module")

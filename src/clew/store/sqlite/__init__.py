@@ -1,8 +1,8 @@
 """SQLite: the embedded store, one database file per user, no server.
 
-`store` implements the ports; `connections` opens files and translates errors, `migrations` upgrades the schema, `changes` and
-`purging` write, `reading` reads, `indexing` and `index_files` hold the search index, `codec` converts records to rows. The SQL lies in
-`sql/`, each statement under its name with a describing sentence.
+`store` implements the ports over the modules of `clew.store.tables`; `connections` opens files and translates errors, `migrations`
+upgrades the schema, `verify`, `repair` and `salvage` are for damaged files. The SQL lies in `sql/`, each statement under its name with a
+describing sentence.
 """
 
 from clew.store.ports import RefreshResult

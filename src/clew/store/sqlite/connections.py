@@ -20,16 +20,14 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any, TypeAlias
+from typing import Any
 from urllib.parse import quote
 
 import apsw
 
 from clew.errors import SchemaTooNew, StoreBusy, StoreUnusable, StoreUnwritable
 from clew.store.sqlite.statements import SQL
-
-SqlRow: TypeAlias = tuple[Any, ...]
-SqlValue: TypeAlias = int | float | str | bytes
+from clew.store.tables.connection import SqlRow, SqlValue
 
 APPLICATION_ID = 0x636C6577  # "clew", so that `file` and SQLite tell our databases from others
 BUSY_TIMEOUT_S = 10.0
@@ -56,6 +54,11 @@ class Connection:
 
     def __init__(self, raw: apsw.Connection) -> None:
         self.raw: Any = raw  # apsw's own stubs type its values as unknown; rows are typed where `codec` reads them
+
+    @property
+    def refusals(self) -> tuple[type[Exception], ...]:
+        """Errors that say that a row cannot be stored as it is."""
+        return (apsw.ConstraintError, OverflowError)
 
     def fetch_one(self, name: str, *values: SqlValue) -> SqlRow | None:
         """Run a statement and return its first row, None if it has none."""

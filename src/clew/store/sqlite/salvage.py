@@ -25,10 +25,10 @@ from clew.records import EndKind, Layer, Tier, Trust
 from clew.store import originals
 from clew.store.rules import ID_LENGTH_MAX
 from clew.store.shard import compute_part_digest
-from clew.store.sqlite.codec import compute_seal, decode_text, encode_text, find_blob_digests, unpack_lineage, unpack_texts
 from clew.store.sqlite.pages import CellValue, DatabasePages
 from clew.store.sqlite.statements import SQL as SHARED
-from clew.store.sqlite.statements import parse_statements
+from clew.store.tables.codec import compute_seal, decode_text, encode_text, find_blob_digests, unpack_lineage, unpack_texts
+from clew.store.tables.statements import parse_statements
 from clew.store.tombstones import Tombstone
 from clew.text import postings
 
@@ -324,7 +324,7 @@ def _make_whole(raw: Any) -> None:
     for row, workspace, source, data in list(raw.execute(_SQL["texts"])):
         digests = find_blob_digests(data)
         if any((workspace, digest) not in there for digest in digests):
-            raw.execute(SHARED["records.delete"], (row,))
+            raw.execute(SHARED["records.delete"], (workspace, row))
             continue
         needed |= digests
         for digest in sorted(digests):
@@ -345,10 +345,10 @@ def _make_whole(raw: Any) -> None:
         ids = postings.read_packed_ids(data)
         rest = postings.drop_from_postings(data, frozenset(ids) - held)
         if not rest:
-            raw.execute(SHARED["segments.delete"], (row,))
+            raw.execute(_SQL["delete_segment"], (row,))
             continue
         if rest is not data:
-            raw.execute(SHARED["segments.replace"], (compute_part_digest(rest), rest, row))
+            raw.execute(_SQL["replace_segment"], (compute_part_digest(rest), rest, row))
         raw.executemany(_SQL["reindex"], [(workspace, source, record_id) for record_id in ids if record_id in held])
     raw.execute(_SQL["weigh"])
 

@@ -81,6 +81,14 @@ DELETE FROM tombstones WHERE kind = 'original'
 -- Every segment, in the order in which the segments of each source were added.
 SELECT row, workspace, source, data FROM segments ORDER BY source, part;
 
+-- name: delete_segment
+-- Erase a segment by its row, because two may claim to be the same part.
+DELETE FROM segments WHERE row = ?;
+
+-- name: replace_segment
+-- Put other postings in the place of a segment's.
+UPDATE segments SET digest = ?, data = ? WHERE row = ?;
+
 -- name: unindex
 -- Take every record out of the index, until its postings are found: 2 remembers that it stood there.
 UPDATE records SET is_indexed = 2 * is_indexed;

@@ -31,8 +31,7 @@ from clew.store import rules
 from clew.store.documents import Documents
 from clew.store.ports import PurgeResult, RefreshResult, Snapshot, Workspace, WriteResult
 from clew.store.rows import ImportResult, StoredRow
-from clew.store.sqlite import changes, exchange, migrations, purging
-from clew.store.sqlite.codec import compute_seal, decode_text, encode_text
+from clew.store.sqlite import migrations
 from clew.store.sqlite.connections import (
     BUSY_TIMEOUT_S,
     Connection,
@@ -45,8 +44,10 @@ from clew.store.sqlite.connections import (
     read_header,
     translate_errors,
 )
-from clew.store.sqlite.indexing import IndexCache, WorkspaceCounters
-from clew.store.sqlite.reading import ReadCache, SqliteRows, translate_unpack_errors
+from clew.store.tables import changes, exchange, purging
+from clew.store.tables.codec import compute_seal, decode_text, encode_text
+from clew.store.tables.indexing import IndexCache, WorkspaceCounters
+from clew.store.tables.reading import ReadCache, TableRows, translate_unpack_errors
 from clew.store.tombstones import Tombstone, read_tombstones, tombstone_path, write_tombstones
 
 _TOUCH_WAIT_S = 0.02  # for another writer: counting a use must not delay an answer by more
@@ -125,8 +126,8 @@ class SqliteStore:
         def keep(recent: ReadCache) -> None:
             self._recent = recent
 
-        rows = SqliteRows(
-            connection, space, self.path, self.busy_timeout_s,
+        rows = TableRows(
+            connection, space, self.path, translate=lambda: translate_errors(self.path, self.busy_timeout_s, is_writing=False),
             documents=documents, recent=self._recent, keep=keep, give_back=lent.close,
         )  # fmt: skip
         return Snapshot(rows, as_of_ns)

@@ -19,8 +19,8 @@ import zstandard
 
 from clew.records import Tier
 from clew.store.sqlite import salvage
-from clew.store.sqlite.codec import compute_seal, unpack_texts
-from clew.store.sqlite.statements import parse_statements
+from clew.store.tables.codec import compute_seal, unpack_texts
+from clew.store.tables.statements import parse_statements
 from clew.text import postings
 
 SHOWN_MAX = 20  # faults of one kind that are named; the others are counted

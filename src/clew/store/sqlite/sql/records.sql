@@ -22,11 +22,11 @@ SELECT row, id, is_live, is_indexed FROM records WHERE workspace = ? AND id = ? 
 
 -- name: leave
 -- End a record for now, and take it out of the index; its successor is found when all have ended.
-UPDATE records SET is_live = 0, is_indexed = 0 WHERE row = ?;
+UPDATE records SET is_live = 0, is_indexed = 0 WHERE +workspace = ? AND row = ?;
 
 -- name: subject
 -- The subject of a record.
-SELECT subject FROM records WHERE row = ?;
+SELECT subject FROM records WHERE +workspace = ? AND row = ?;
 
 -- name: successors
 -- The live records of a subject.
@@ -35,7 +35,7 @@ SELECT r.id, (SELECT s.name FROM sources s WHERE s.source = r.source), r.seq, r.
 
 -- name: set_ending
 -- Say why a record ended, when, and what replaced it.
-UPDATE records SET superseded_by = ?, reason = ?, ended_seq = ?, valid_to_ns = ? WHERE row = ?;
+UPDATE records SET superseded_by = ?, reason = ?, ended_seq = ?, valid_to_ns = ? WHERE +workspace = ? AND row = ?;
 
 -- name: supersede
 -- End a record wherever it is held, or bring it back, because a producer says so.
@@ -103,7 +103,7 @@ SELECT texts FROM records WHERE workspace = ? AND source = ?;
 
 -- name: delete
 -- Erase a record as one source holds it.
-DELETE FROM records WHERE row = ?;
+DELETE FROM records WHERE +workspace = ? AND row = ?;
 
 -- name: all
 -- Every record as each source holds it, with its status, for an export.

@@ -12,11 +12,11 @@ SELECT g.data FROM segments g JOIN sources s ON s.source = g.source WHERE g.work
 
 -- name: of_source
 -- The segments of one source, in the order in which they were added.
-SELECT row, part, digest FROM segments WHERE workspace = ? AND source = ? ORDER BY part;
+SELECT part, digest FROM segments WHERE workspace = ? AND source = ? ORDER BY part;
 
 -- name: data
--- The packed postings of a row.
-SELECT data FROM segments WHERE row = ?;
+-- The packed postings of one segment, by the number of its source.
+SELECT data FROM segments WHERE workspace = ? AND source = ? AND part = ?;
 
 -- name: add
 -- Add a segment.
@@ -24,11 +24,11 @@ INSERT INTO segments (workspace, source, part, digest, data) VALUES (?, ?, ?, ?,
 
 -- name: replace
 -- Put other postings in the place of a segment's.
-UPDATE segments SET digest = ?, data = ? WHERE row = ?;
+UPDATE segments SET digest = ?, data = ? WHERE workspace = ? AND source = ? AND part = ?;
 
 -- name: delete
 -- Erase a segment.
-DELETE FROM segments WHERE row = ?;
+DELETE FROM segments WHERE workspace = ? AND source = ? AND part = ?;
 
 -- name: in_order
 -- Every segment by source and part, for an export.

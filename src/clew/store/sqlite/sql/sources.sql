@@ -8,15 +8,15 @@ INSERT INTO sources (workspace, name) VALUES (?, ?) RETURNING source;
 
 -- name: set_state
 -- Note what its producer must remember of a source.
-UPDATE sources SET is_present = 1, digest = ?, size = ?, mtime_ns = ?, status = ?, note = ?, seal = ? WHERE source = ?;
+UPDATE sources SET is_present = 1, digest = ?, size = ?, mtime_ns = ?, status = ?, note = ?, seal = ? WHERE +workspace = ? AND source = ?;
 
 -- name: retire
 -- Forget the state of a source; its ended records keep naming it.
-UPDATE sources SET is_present = 0, digest = '', size = 0, mtime_ns = 0, status = '', note = '', seal = ? WHERE source = ?;
+UPDATE sources SET is_present = 0, digest = '', size = 0, mtime_ns = 0, status = '', note = '', seal = ? WHERE +workspace = ? AND source = ?;
 
 -- name: delete
 -- Erase a source.
-DELETE FROM sources WHERE source = ?;
+DELETE FROM sources WHERE +workspace = ? AND source = ?;
 
 -- name: state
 -- The state of one source.

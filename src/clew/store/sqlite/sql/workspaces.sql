@@ -15,6 +15,10 @@ SELECT w.key, w.root FROM workspaces w;
 -- The number of a workspace, its generation, and how often something was purged from it.
 SELECT workspace, generation, purges FROM workspaces WHERE key = ?;
 
+-- name: lock
+-- The same in a transaction that writes, which the workspace is locked for.
+SELECT workspace, generation, purges FROM workspaces WHERE key = ?;
+
 -- name: open
 -- Make a workspace, or note where it stands now.
 INSERT INTO workspaces (key, root, seal) VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET root = excluded.root, seal = excluded.seal;

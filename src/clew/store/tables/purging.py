@@ -10,8 +10,8 @@ from collections.abc import Collection, Sequence
 
 from clew.store.ports import PurgeResult
 from clew.store.shard import compute_part_digest
-from clew.store.sqlite.codec import encode_text, find_blob_digests
-from clew.store.sqlite.connections import Connection
+from clew.store.tables.codec import encode_text, find_blob_digests
+from clew.store.tables.connection import Connection
 from clew.text import postings
 
 
@@ -21,7 +21,7 @@ def purge_records(connection: Connection, workspace: int, ids: Sequence[str], re
     rows = connection.fetch_for_keys("records.sources_of", keys)
     if not rows:
         return None
-    connection.execute_many("records.delete", [(row,) for row, _, _ in rows])
+    connection.execute_many("records.delete", [(workspace, row) for row, _, _ in rows])
     gone = sorted({record_id for _, record_id, _ in rows})
     touched = sorted({source for _, _, source in rows})
     return _bury(connection, workspace, gone, touched, (reason, at_ns))
@@ -34,13 +34,13 @@ def purge_source(connection: Connection, workspace: int, name: str, reason: str,
         return None
     source: int = found[0]
     held = connection.fetch_all("records.held", workspace, source)
-    connection.execute_many("records.delete", [(row[0],) for row in held])
+    connection.execute_many("records.delete", [(workspace, row[0]) for row in held])
     gone = [record_id for _, record_id, _, _ in held if connection.fetch_one("records.sources_of", workspace, record_id) is None]
     segments = connection.fetch_all("segments.of_source", workspace, source)
-    connection.execute_many("segments.delete", [(row,) for row, _, _ in segments])
+    connection.execute_many("segments.delete", [(workspace, source, part) for part, _ in segments])
     connection.execute("edges.delete_of_source", workspace, source)
     purge = _bury(connection, workspace, sorted(gone), [source], (reason, at_ns))
-    connection.execute("sources.delete", source)
+    connection.execute("sources.delete", workspace, source)
     return purge
 
 
@@ -61,13 +61,13 @@ def _bury(connection: Connection, workspace: int, gone: Sequence[str], touched: 
 
 
 def _erase_postings(connection: Connection, workspace: int, source: int, gone: Collection[str]) -> None:
-    for row, _, _ in connection.fetch_all("segments.of_source", workspace, source):
-        ((data,),) = connection.fetch_all("segments.data", row)
+    for part, _ in connection.fetch_all("segments.of_source", workspace, source):
+        ((data,),) = connection.fetch_all("segments.data", workspace, source, part)
         rest = postings.drop_from_postings(data, gone)
         if not rest:
-            connection.execute("segments.delete", row)
+            connection.execute("segments.delete", workspace, source, part)
         elif rest is not data:
-            connection.execute("segments.replace", compute_part_digest(rest), rest, row)
+            connection.execute("segments.replace", compute_part_digest(rest), rest, workspace, source, part)
 
 
 def _unname(connection: Connection, workspace: int, touched: Sequence[int]) -> list[str]:

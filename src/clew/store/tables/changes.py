@@ -15,7 +15,7 @@ from clew.records import Delta, Status
 from clew.store import rules
 from clew.store.originals import OriginalCompressor
 from clew.store.shard import compute_part_digest
-from clew.store.sqlite.codec import (
+from clew.store.tables.codec import (
     StoredText,
     compute_gone_seal,
     decode_text,
@@ -25,7 +25,7 @@ from clew.store.sqlite.codec import (
     record_to_row,
     state_to_row,
 )
-from clew.store.sqlite.connections import Connection
+from clew.store.tables.connection import Connection
 
 _Held: TypeAlias = dict[str, tuple[int, bool, bool]]  # id → row, is_live, is_indexed
 
@@ -74,7 +74,7 @@ def _write(change: _Change, delta: Delta, *, has_tombstones: bool) -> None:
         change.connection.execute_many("edges.upsert", [edge_to_row(edge, change.workspace, source) for edge in delta.edges])
     _write_originals(change, source, delta, has_tombstones=has_tombstones)
     if delta.state is None:
-        change.connection.execute("sources.retire", compute_gone_seal(delta.source, change.workspace, source), source)
+        change.connection.execute("sources.retire", compute_gone_seal(delta.source, change.workspace, source), change.workspace, source)
     else:
         change.connection.execute("sources.set_state", *state_to_row(delta.state, change.workspace, source))
 
@@ -115,18 +115,18 @@ def _end(change: _Change, delta: Delta, held: _Held) -> None:
     staying = {record.id for record in delta.records}
     others = [held[record_id] for record_id in held.keys() - staying]
     leaving = [(row, is_live) for row, is_live, is_indexed in sorted(others) if is_live or is_indexed]
-    change.connection.execute_many("records.leave", [(row,) for row, _ in leaving])
-    endings: list[tuple[str, StoredText, int, int, int]] = []
+    change.connection.execute_many("records.leave", [(change.workspace, row) for row, _ in leaving])
+    endings: list[tuple[str, StoredText, int, int, int, int]] = []
     for row, is_live in leaving:
         if not is_live:
             continue
-        ((subject,),) = change.connection.fetch_all("records.subject", row)
+        ((subject,),) = change.connection.fetch_all("records.subject", change.workspace, row)
         alive = change.connection.fetch_all("records.successors", change.workspace, subject)
         candidates = [rules.Successor(other, decode_text(name), seq, at_ns) for other, name, seq, at_ns in alive]
         successor = rules.find_successor(delta.source, candidates)
         change.counts["retired" if successor is None else "superseded"] += 1
         ended = rules.ended_status(Status(), successor, is_source_gone=delta.state is None)
-        endings.append((ended.superseded_by, encode_reason(ended.reason), ended.ended_seq, ended.valid_to_ns, row))
+        endings.append((ended.superseded_by, encode_reason(ended.reason), ended.ended_seq, ended.valid_to_ns, change.workspace, row))
     change.connection.execute_many("records.set_ending", endings)
 
 
@@ -142,12 +142,12 @@ def _write_segment(change: _Change, source: int, segment: bytes, *, is_new: bool
     before = [] if is_new else change.connection.fetch_all("segments.of_source", change.workspace, source)
     digest = compute_part_digest(segment) if segment else ""
     if is_replaced:
-        if digest and [(part, known) for _, part, known in before] == [(0, digest)]:
+        if digest and before == [(0, digest)]:
             return
-        change.connection.execute_many("segments.delete", [(row,) for row, _, _ in before])
+        change.connection.execute_many("segments.delete", [(change.workspace, source, part) for part, _ in before])
         before = []
     if digest:
-        part = before[-1][1] + 1 if before else 0
+        part = before[-1][0] + 1 if before else 0
         change.connection.execute("segments.add", change.workspace, source, part, digest, segment)
 
 

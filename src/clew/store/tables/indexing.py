@@ -13,9 +13,9 @@ from pathlib import Path
 
 from clew.store.documents import Documents
 from clew.store.shard import PartKey
-from clew.store.sqlite import index_files
-from clew.store.sqlite.codec import decode_text, encode_text
-from clew.store.sqlite.connections import Connection
+from clew.store.tables import index_files
+from clew.store.tables.codec import decode_text, encode_text
+from clew.store.tables.connection import Connection
 
 OVERLAY_PARTS_MAX = 64  # guess: so many small changed parts are joined in a few milliseconds
 _OVERLAY_SHARE_MAX = 0.10  # guess: above, joining changed parts at each start soon costs more than writing a new index file once

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import struct
 from collections.abc import Callable, Collection, Generator, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from clew.errors import OriginalPurged, StoreUnusable
 from clew.records import Edge, Record, SourceState, Status
 from clew.store import originals, rules
 from clew.store.documents import Documents
-from clew.store.sqlite.codec import (
+from clew.store.tables.codec import (
     compute_prefix_ranges,
     decode_text,
     edge_from_row,
@@ -25,8 +26,8 @@ from clew.store.sqlite.codec import (
     state_from_row,
     status_from_row,
 )
-from clew.store.sqlite.connections import Connection, SqlRow, translate_errors
-from clew.store.sqlite.indexing import WorkspaceCounters
+from clew.store.tables.connection import Connection, SqlRow
+from clew.store.tables.indexing import WorkspaceCounters
 
 _CACHED_BYTES_MAX = 24_000_000  # of originals, uncompressed
 _CACHED_RECORDS_MAX = 8_000  # decoded, about 1.5 kB each
@@ -46,14 +47,14 @@ class ReadCache:
     stale: list[tuple[str, Status]] | None = None
 
 
-class SqliteRows:
-    """The `Rows` of one workspace of a SQLite database. Every method raises StoreUnusable if a row is damaged, or StoreBusy."""
+class TableRows:
+    """The `Rows` of one workspace of a database. Every method raises StoreUnusable if a row is damaged, and what `translate` raises."""
 
     def __init__(
-        self, connection: Connection, space: WorkspaceCounters, path: Path, wait_s: float, *,
+        self, connection: Connection, space: WorkspaceCounters, place: Path | str, *, translate: Callable[[], AbstractContextManager[None]],
         documents: Callable[[], Documents], recent: ReadCache, keep: Callable[[ReadCache], None], give_back: Callable[[], None],
     ) -> None:  # fmt: skip
-        self._connection, self._space, self._path, self._wait_s = connection, space, path, wait_s
+        self._connection, self._space, self._place, self._translate = connection, space, place, translate
         self._documents, self._keep, self._give_back = documents, keep, give_back
         is_known = (recent.key, recent.generation) == (space.key, space.generation)
         self._recent = recent if is_known else ReadCache(space.key, space.generation)
@@ -160,7 +161,7 @@ class SqliteRows:
             try:
                 found[decode_text(digest)] = originals.unpack(packing, data)
             except ValueError as error:
-                raise StoreUnusable(self._path, f"original {decode_text(digest)} is damaged ({error})") from error
+                raise StoreUnusable(self._place, f"original {decode_text(digest)} is damaged ({error})") from error
         self._remember(replace(self._recent, originals=_within({**opened, **found}, found)))
         return found
 
@@ -179,17 +180,17 @@ class SqliteRows:
 
     @contextlib.contextmanager
     def _asking(self) -> Generator[Connection]:
-        with translate_errors(self._path, self._wait_s, is_writing=False), translate_unpack_errors(self._path):
+        with self._translate(), translate_unpack_errors(self._place):
             yield self._connection
 
 
 @contextlib.contextmanager
-def translate_unpack_errors(path: Path) -> Generator[None]:
-    """Raise StoreUnusable for errors of decoding a row, which is damaged without SQLite having noticed."""
+def translate_unpack_errors(place: Path | str) -> Generator[None]:
+    """Raise StoreUnusable for errors of decoding a row, which is damaged without the database having noticed."""
     try:
         yield
     except (ValueError, KeyError, IndexError, TypeError, struct.error, zstandard.ZstdError, msgspec.DecodeError) as error:
-        raise StoreUnusable(path, f"is damaged: a row cannot be unpacked ({type(error).__name__})") from error
+        raise StoreUnusable(place, f"is damaged: a row cannot be unpacked ({type(error).__name__})") from error
 
 
 def _within(all_of_them: dict[str, bytes], last: dict[str, bytes]) -> dict[str, bytes]:

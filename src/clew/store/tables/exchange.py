@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-import apsw
-
 from clew.errors import InvalidExport
 from clew.records import Status
 from clew.store import originals
@@ -25,7 +23,7 @@ from clew.store.rows import (
     check_rows,
 )
 from clew.store.shard import compute_part_digest
-from clew.store.sqlite.codec import (
+from clew.store.tables.codec import (
     compute_seal,
     decode_text,
     edge_from_row,
@@ -38,7 +36,7 @@ from clew.store.sqlite.codec import (
     state_to_row,
     status_from_row,
 )
-from clew.store.sqlite.connections import Connection
+from clew.store.tables.connection import Connection
 from clew.text import postings
 
 
@@ -82,7 +80,7 @@ def write_rows(connection: Connection, rows: Iterable[StoredRow]) -> ImportResul
                 current.add(row)
         if current is not None:
             current.finish()
-    except (apsw.ConstraintError, OverflowError) as error:
+    except connection.refusals as error:
         raise InvalidExport(f"a row of it cannot be stored ({error})") from error
     return result
 
@@ -95,7 +93,7 @@ class _Import:
         key = encode_text(row.key)
         if connection.fetch_one("workspaces.by_key", key) is None:
             connection.execute("workspaces.open", key, encode_text(row.root), compute_seal(key, encode_text(row.root)))
-        self._workspace, _, _ = connection.fetch_one("workspaces.by_key", key) or (0, 0, 0)
+        self._workspace, _, _ = connection.fetch_one("workspaces.lock", key) or (0, 0, 0)
         self._has_tombstones = connection.fetch_one("tombstones.any", self._workspace) is not None
         self._new: dict[str, int] = {}
         self._seen: set[str] = set()

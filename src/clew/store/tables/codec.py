@@ -171,7 +171,7 @@ def _reason_from_words(words: str) -> EndReason:
 def state_to_row(state: SourceState, workspace: int, source: int) -> tuple[Any, ...]:
     """Return a source's state as the parameters of the statement `sources.set_state`."""
     values = (encode_text(state.digest), state.size, state.mtime_ns, encode_text(state.status), encode_text(state.note))
-    return *values, compute_seal(workspace, source, encode_text(state.source), 1, *values), source
+    return *values, compute_seal(workspace, source, encode_text(state.source), 1, *values), workspace, source
 
 
 def compute_gone_seal(name: str, workspace: int, source: int) -> int:
