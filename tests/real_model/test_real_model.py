@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 import clew
+from bench.nextaction.likelihood import LikelihoodModel
 from clew.enrich.models import GgufModel, KnownModels, ModelRequest, describe_model, measure_model, open_model
 from clew.errors import ModelRefused, ModelStopped, NoUsableAnswers
 from clew.settings import Settings
@@ -122,3 +123,17 @@ def test_a_session_is_compressed_or_its_answers_are_refused_by_name(model: GgufM
             kept = len(error.reasons)
 
     assert kept > 0
+
+
+def test_a_text_is_likelier_behind_one_that_says_it_and_the_rest_of_the_batch_changes_nothing(path: Path) -> None:
+    with LikelihoodModel(path, context=2048, threads=1) as likelihood:
+        told, other = (likelihood.tokens(f"The key is {word}. " * 3, at_start=True) for word in ("zebra-417", "lemon-22"))
+        then = likelihood.tokens("The key is zebra-417.")
+        long = [*likelihood.tokens("word " * 600, at_start=True), *told[1:]]
+        behind_told, behind_other = (likelihood.log_probabilities(before, then).sum() for before in (told, other))
+
+        assert behind_told > behind_other + 5
+        assert likelihood.log_probabilities(told, then).sum() == pytest.approx(behind_told, abs=1e-3)
+        assert likelihood.log_probabilities(long, then).sum() > behind_other
+        with pytest.raises(ValueError, match="2048"):
+            likelihood.log_probabilities(told, then * 400)
