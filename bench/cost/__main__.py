@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from bench.cost.cost import ARMS, BILLED, NOTHING, Repriced, reprice
+from bench.cost.arms import ARMS
 from bench.intervals import CONFIDENCE, draw
 from bench.machine import provenance, write_result
+from clew.evaluation.repricing import BILLED, NOTHING, Repriced, reprice
 from clew.transcript.parse import open_transcript
 
 RESULTS = Path(__file__).parent / "results"
@@ -96,7 +97,7 @@ def _row(path: Path) -> dict[str, object] | None:
     with open_transcript(path) as stream:
         lines = stream.readlines()
     started = time.perf_counter()
-    told = reprice(lines)
+    told = reprice(lines, arms=ARMS)
     seconds = time.perf_counter() - started
     return None if told is None else _as_row(path, told, seconds)
 

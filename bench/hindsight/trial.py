@@ -1,4 +1,4 @@
-"""Trial: a cut with what the arms that only benchmarks run need to know of it, and with nets that have not seen its session."""
+"""PreparedCase: a cut with what the arms that only benchmarks run need to know of it, and with nets that have not seen its session."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from clew.compaction.keep import ScoringNetwork
 from clew.evaluation.cases import EvaluationCase
 from clew.evaluation.needs import TERM_PIECES_MAX, TERM_PIECES_SHARE, extract_identifiers, strip_line_numbers
-from clew.evaluation.trial import Trial
+from clew.evaluation.prepared import PreparedCase
 from clew.records import ObservationKind, Packet
 from clew.store.bm25 import TermList, score_words
 from clew.store.documents import Documents
@@ -21,7 +21,7 @@ from clew.text.words import extract_terms
 BM25_K1, BM25_B = 1.2, 0.75  # as Robertson and Zaragoza 2009 give them
 
 
-class JudgedTrial(Trial):
+class JudgedTrial(PreparedCase):
     """A trial whose windows clew makes with `using`: networks, where the release's may have seen this session."""
 
     def __init__(self, case: EvaluationCase, counter: TokenCounter, using: tuple[ScoringNetwork, ScoringNetwork] | None = None) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bench.state.marks import Cut
-from clew.evaluation.trial import Trial
+from clew.evaluation.prepared import PreparedCase
 from clew.records import ObservationKind
 
 CHARS_PER_TOKEN = 4
@@ -19,7 +19,7 @@ _SESSION = re.compile(r"^=== ", re.MULTILINE)  # where the lines of files and ou
 class ArmInput:
     """A marked cut, the session up to it, and how many tokens a text may have."""
 
-    trial: Trial
+    trial: PreparedCase
     cut: Cut
     budget: int
 

@@ -9,7 +9,7 @@ from typing import Any
 from bench.state.arms import ARMS, ArmInput
 from bench.state.marks import Cut, made, present
 from clew.evaluation.cases import find_cases
-from clew.evaluation.trial import Trial
+from clew.evaluation.prepared import PreparedCase
 from clew.text.tokens import make_counter
 
 BUDGETS = (1200, 4000)
@@ -20,7 +20,7 @@ def judge(work: tuple[Cut, Path]) -> list[dict[str, Any]]:
     """Judge one cut: a row for each arm and budget."""
     cut, data = work
     case = next(iter(find_cases(data / cut.project / cut.file, [cut.line])))
-    trial = Trial(case, make_counter("chars4"))
+    trial = PreparedCase(case, make_counter("chars4"))
     rows: list[dict[str, Any]] = []
     for budget in BUDGETS:
         for name, arm in ARMS.items():

@@ -152,7 +152,7 @@ class _Pool(Generic[Batch, Result]):
 def _work(connection: Connection) -> None:
     """What each process does: see to it that it ends with the one that started it, then one batch after the other."""
     gc.set_threshold(GC_THRESHOLD)
-    threading.Thread(target=_end_with_parent, name="end with parent", daemon=True).start()
+    threading.Thread(target=end_with_parent, name="end with parent", daemon=True).start()
     try:
         work, start, given = connection.recv()
         is_begun = start is None
@@ -181,7 +181,8 @@ def _with_trace(problem: Exception) -> Exception:
     return problem
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """End this process at once when the one that started it has ended. For a thread of a child process."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bench.cost.cost import Repriced, reprice
+from bench.cost.arms import ARMS
+from clew.evaluation.repricing import Repriced, reprice
 
 BEGAN = datetime(2026, 3, 1, 10, tzinfo=UTC)
 HEAD = 20_000  # tokens of the client's instructions
@@ -83,7 +85,7 @@ class Script:
         self.record("user", isCompactSummary=True, message={"role": "user", "content": summary})
         self.size, self.cached = HEAD + len(summary) // 3, 0
 
-    def priced(self, **more: Any) -> Repriced:
-        told = reprice(self.lines, **more)
+    def priced(self, arms: Iterable[str] = ARMS, **more: Any) -> Repriced:
+        told = reprice(self.lines, arms={arm: ARMS[arm] for arm in arms}, **more)
         assert told is not None
         return told

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bench.cost.cost import ARMS, BILLED, BOTH, NOTHING, SCHEDULE, UNBOUND, Arm, Repriced, dollars_per_unit, reprice
+from bench.cost.arms import ARMS, UNBOUND
+from clew.evaluation.repricing import BILLED, BOTH, NOTHING, SCHEDULE, Arm, Repriced, dollars_per_unit, reprice
 from clew.records import Observation
 from tests.bench.billed import Script
 

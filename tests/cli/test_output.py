@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from clew.cli.options import DisplayOptions
-from clew.cli.output import escape_control, escape_surrogates, format_size, write_json
+from clew.cli.output import escape_control, escape_surrogates, write_json
 from clew.cli.packets import format_budget_use, packet_to_json, show_packet
 from clew.records import Layer, MatchKind, MatchReason, Packet, PacketEntry, Resolution, outside_span
+from clew.records.wording import format_size
 from tests.fences import opened
 
 NAMED = MatchReason(MatchKind.NAMED, ("tie_bowline",))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from clew.evaluation.cases import EvaluationCase, find_cases
-from clew.evaluation.trial import Trial
+from clew.evaluation.prepared import PreparedCase
 from clew.text.tokens import make_counter
 from tests.transcript.conftest import FOLDER, SESSION, ClaudeScript
 
@@ -73,9 +73,9 @@ def case(compacted: Path) -> EvaluationCase:
 
 
 @pytest.fixture
-def trial(case: EvaluationCase) -> Trial:
+def prepared(case: EvaluationCase) -> PreparedCase:
     """The same cut, made ready."""
-    return Trial(case, make_counter("claude"))
+    return PreparedCase(case, make_counter("claude"))
 
 
 @pytest.fixture

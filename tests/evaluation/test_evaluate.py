@@ -7,50 +7,50 @@ from pathlib import Path
 import pytest
 
 from clew.evaluation.evaluate import MEASURES, EvaluationOptions, check_recovery, evaluate_transcripts, find_main_transcripts
+from clew.evaluation.prepared import PreparedCase
 from clew.evaluation.report import build_report
-from clew.evaluation.trial import Trial
 from clew.evaluation.windows import WINDOW_BUILDERS
 
 
 @pytest.mark.parametrize("name", WINDOW_BUILDERS)
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.05, 0.5, 1.0])
-def test_no_window_is_longer_than_its_budget(trial: Trial, name: str, share: float) -> None:
-    budget = int(trial.history_tokens * share)
-    window = WINDOW_BUILDERS[name](trial, budget)
+def test_no_window_is_longer_than_its_budget(prepared: PreparedCase, name: str, share: float) -> None:
+    budget = int(prepared.history_tokens * share)
+    window = WINDOW_BUILDERS[name](prepared, budget)
 
-    assert window is None or trial.counter.count(window.text) <= budget
-
-
-def test_the_summary_is_judged_at_its_own_size_alone(trial: Trial) -> None:
-    own = trial.summary_tokens
-
-    assert WINDOW_BUILDERS["summary"](trial, own) is not None
-    assert WINDOW_BUILDERS["summary"](trial, own + 1) is None
+    assert window is None or prepared.counter.count(window.text) <= budget
 
 
-def test_recency_shows_the_newest_lines(trial: Trial) -> None:
-    newest = WINDOW_BUILDERS["recency"](trial, 200)
+def test_the_summary_is_judged_at_its_own_size_alone(prepared: PreparedCase) -> None:
+    own = prepared.summary_tokens
+
+    assert WINDOW_BUILDERS["summary"](prepared, own) is not None
+    assert WINDOW_BUILDERS["summary"](prepared, own + 1) is None
+
+
+def test_recency_shows_the_newest_lines(prepared: PreparedCase) -> None:
+    newest = WINDOW_BUILDERS["recency"](prepared, 200)
 
     assert newest is not None
     assert newest.text.endswith("I have looked at everything.\n")
-    assert newest.text in "".join(trial.texts)
+    assert newest.text in "".join(prepared.texts)
 
 
-def test_everything_comes_back_byte_for_byte(trial: Trial) -> None:
+def test_everything_comes_back_byte_for_byte(prepared: PreparedCase) -> None:
     """Every record by its handle, the lines from the kept transcript, and each handle that a window printed."""
-    window = WINDOW_BUILDERS["clew"](trial, trial.history_tokens // 4)
+    window = WINDOW_BUILDERS["clew"](prepared, prepared.history_tokens // 4)
     assert window is not None
     assert window.handles
 
-    back = check_recovery(trial, window.handles)
+    back = check_recovery(prepared, window.handles)
 
     assert back.is_whole
-    assert (back.size, back.handles) == (len(b"".join(trial.case.lines)), len(window.handles))
+    assert (back.size, back.handles) == (len(b"".join(prepared.case.lines)), len(window.handles))
     assert back.records > 30
 
 
-def test_a_handle_that_answers_to_nothing_is_counted_as_lost(trial: Trial) -> None:
-    assert not check_recovery(trial, ["0000000z"]).is_whole
+def test_a_handle_that_answers_to_nothing_is_counted_as_lost(prepared: PreparedCase) -> None:
+    assert not check_recovery(prepared, ["0000000z"]).is_whole
 
 
 def test_nothing_of_the_sessions_reaches_the_users_store(compacted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

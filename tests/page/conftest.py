@@ -86,4 +86,5 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
     made = Page(context, live, access, app, client, clock, projects, repo, problems)
     client.post("/enter", data={"code": access.issue_code()}, headers={"origin": ORIGIN})
     yield made
+    app.actions.close()
     context.close()

@@ -40,6 +40,7 @@ VIEWS = {
     "now": "/now",
     "memory": "/memory?q=document+number+changes+with+every+incremental+index",
     "code": "/code?name=add_one",
+    "eval": "/eval",
     "health": "/health",
     "record": "",
     "nowhere": "/sessions/nowhere",

@@ -25,7 +25,7 @@ from bench.speed.measures import middle_file
 from bench.speed.questions import from_docstrings
 from bench.trees import write_tree
 from clew.evaluation.cases import find_cases
-from clew.evaluation.trial import Trial
+from clew.evaluation.prepared import PreparedCase
 from clew.text.tokens import make_counter
 
 ROUNDS, QUICK_ROUNDS = 5, 3
@@ -75,7 +75,7 @@ def _windows(context: Context) -> dict[str, Value]:
         unit = yardstick()
         started = process_time()
         for case in held:
-            Trial(case, make_counter("claude")).build_packet(WINDOW_TOKENS)
+            PreparedCase(case, make_counter("claude")).build_packet(WINDOW_TOKENS)
         ratios.append((process_time() - started) / unit)
     return {"compaction, by a fixed piece of Python": Value.of_repeats(ratios, unit="×")} if held else {}
 

@@ -11,7 +11,7 @@ from clew.cli import output
 from clew.cli.options import DisplayOptions
 from clew.cli.packets import QUESTION_CHARS_SHOWN, REASONS_SHOWN, remark_to_json
 from clew.cli.tables import Column, format_table
-from clew.records.wording import describe_reason, describe_remark
+from clew.records.wording import describe_reason, describe_remark, format_count
 
 if TYPE_CHECKING:
     from clew.ranking.files import FileList, RankedFile
@@ -47,7 +47,7 @@ def _to_json(found: FileList, *, workspace: str, root: Path) -> dict[str, Any]:
 
 
 def _told(found: FileList) -> str:
-    parts = [output.format_count(len(found.files), "file")]
+    parts = [format_count(len(found.files), "file")]
     if found.skipped:
         parts.append("left out: " + ", ".join(found.skipped))
     return " · ".join(parts)

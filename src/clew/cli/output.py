@@ -106,22 +106,6 @@ def escape_control(text: str) -> str:
     return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", escape_surrogates(text))
 
 
-def format_count(number: int, noun: str) -> str:
-    """Return a number with a noun in singular or plural: `1 file`, `1,500 files`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def format_size(size: int) -> str:
-    """Return a number of bytes with a decimal unit: `812 B`, `45.3 kB`, `25.1 MB`."""
-    if size < 1000:
-        return f"{size} B"
-    for unit in ("kB", "MB"):
-        size_in = size / (1e3 if unit == "kB" else 1e6)
-        if size_in < 999.95:
-            return f"{size_in:.1f} {unit}"
-    return f"{size / 1e9:.1f} GB"
-
-
 def _escaped(match: re.Match[str]) -> str:
     code = ord(match[0])
     # U+DC80..U+DCFF is how Python carries a byte that is not UTF-8 (PEP 383).

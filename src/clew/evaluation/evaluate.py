@@ -11,8 +11,8 @@ from pathlib import Path
 
 from clew.errors import ClewError, NotReadable
 from clew.evaluation.cases import find_cases
+from clew.evaluation.prepared import PreparedCase
 from clew.evaluation.scores import SearchableWindow, compute_share, contains_name, contains_text, score_needs
-from clew.evaluation.trial import Trial
 from clew.evaluation.windows import WINDOW_BUILDERS, WindowBuilder
 from clew.pool import map_in_processes
 from clew.records import make_handle
@@ -118,33 +118,48 @@ def find_main_transcripts(paths: Iterable[Path]) -> tuple[list[Path], list[str]]
     return list(found), problems
 
 
+def select_newest(paths: Sequence[Path], limit: int | None) -> list[Path]:
+    """Return the `limit` transcripts that were written to last, in their order; all of them for None."""
+    if limit is None or len(paths) <= limit:
+        return list(paths)
+    newest = set(sorted(paths, key=lambda path: (-_mtime_ns(path), str(path)))[:limit])
+    return [path for path in paths if path in newest]
+
+
+def _mtime_ns(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:  # gone since it was found: reading it says so
+        return 0
+
+
 def evaluate_transcripts(paths: Sequence[Path], plan: EvaluationOptions, *, workers: int = 1) -> Iterator[TranscriptResult]:
     """Yield the result of each transcript, in order. Raises UnknownTokenizer for an unknown tokenizer."""
     make_counter(plan.tokenizer)
     yield from map_in_processes(_outcome, [(path, plan) for path in paths], workers)
 
 
-def score_windows(trial: Trial, windows: Mapping[str, WindowBuilder], budgets: Mapping[str, int]) -> CaseResult:
+def score_windows(prepared: PreparedCase, windows: Mapping[str, WindowBuilder], budgets: Mapping[str, int]) -> CaseResult:
     """Build the windows of one case at these budgets (tokens by name), score them, and return the case's result."""
     rows: list[WindowScore] = []
     printed: dict[str, None] = {}
     for label, budget_tokens in budgets.items():
         for name, make in windows.items():
-            if window := make(trial, budget_tokens):
-                rows.append(score_window(trial, name, label, budget_tokens, SearchableWindow(window.text, window.unfold)))
+            if window := make(prepared, budget_tokens):
+                rows.append(score_window(prepared, name, label, budget_tokens, SearchableWindow(window.text, window.unfold)))
                 printed.update(dict.fromkeys(window.handles))
-    return build_case_result(trial, rows, printed if "clew" in windows else None)
+    return build_case_result(prepared, rows, printed if "clew" in windows else None)
 
 
-def build_case_result(trial: Trial, rows: Sequence[WindowScore], printed: Iterable[str] | None) -> CaseResult:
+def build_case_result(prepared: PreparedCase, rows: Sequence[WindowScore], printed: Iterable[str] | None) -> CaseResult:
     """Return the result of a case from the scores of its windows; `printed` are the handles in clew's windows, None without any."""
-    case, needed, state = trial.case, trial.needs, trial.state
+    case, needed, state = prepared.case, prepared.needs, prepared.state
     return CaseResult(
         case.id,
         case.session,
-        _telling(trial.user_messages),
+        _telling(prepared.user_messages),
         case.kind,
-        trial.history_tokens,
+        prepared.history_tokens,
         sum(bool(piece.call_id and piece.tool) for piece in case.pieces),
         len(case.before),
         {
@@ -156,14 +171,14 @@ def build_case_result(trial: Trial, rows: Sequence[WindowScore], printed: Iterab
             "dead_ends": len(state.dead_ends),
         },
         tuple(rows),
-        RecoveryCounts() if printed is None else check_recovery(trial, printed),
-        trial.made_ms,
+        RecoveryCounts() if printed is None else check_recovery(prepared, printed),
+        prepared.made_ms,
     )
 
 
-def score_window(trial: Trial, arm: str, label: str, budget_tokens: int, shown: SearchableWindow) -> WindowScore:
+def score_window(prepared: PreparedCase, arm: str, label: str, budget_tokens: int, shown: SearchableWindow) -> WindowScore:
     """Return the scores of one window of a case."""
-    state, wanted = trial.state, trial.needs
+    state, wanted = prepared.state, prepared.needs
     constraints = [contains_text(stated.text, shown) for stated in state.constraints]
     ends = [
         contains_text(end.text, shown) or (bool(end.reason) and contains_text(end.reason.split("\n", 1)[0], shown))
@@ -171,32 +186,32 @@ def score_window(trial: Trial, arm: str, label: str, budget_tokens: int, shown: 
     ]
     values = score_needs(shown, wanted) | {"constraints": compute_share(constraints), "dead_ends": compute_share(ends)}
     missing = tuple(path for path in wanted.files if not contains_name(path, shown.window))
-    return WindowScore(arm, label, budget_tokens, trial.counter.count(shown.window), values, missing)
+    return WindowScore(arm, label, budget_tokens, prepared.counter.count(shown.window), values, missing)
 
 
-def compute_budgets(trial: Trial, shares: Sequence[float], *, with_summary: bool = True) -> dict[str, int]:
+def compute_budgets(prepared: PreparedCase, shares: Sequence[float], *, with_summary: bool = True) -> dict[str, int]:
     """Return the budgets of a case in tokens by name: the size of the client's summary first, then these shares of the history."""
-    own = {SUMMARY_BUDGET: trial.summary_tokens} if with_summary and trial.summary_tokens else {}
-    return own | {f"{100 * share:.4g} %": int(trial.history_tokens * share) for share in shares}
+    own = {SUMMARY_BUDGET: prepared.summary_tokens} if with_summary and prepared.summary_tokens else {}
+    return own | {f"{100 * share:.4g} %": int(prepared.history_tokens * share) for share in shares}
 
 
-def check_recovery(trial: Trial, handles: Iterable[str]) -> RecoveryCounts:
+def check_recovery(prepared: PreparedCase, handles: Iterable[str]) -> RecoveryCounts:
     """Restore the history from the store, record by record and handle by handle, and count what equals the original bytes."""
-    made, raw = trial.compaction_input, b"".join(trial.case.lines)
-    live = trial.snapshot.records_of_sources(made.source)
-    ended = trial.snapshot.records([record_id for record_id, _ in trial.snapshot.stale_or_cold()])
+    made, raw = prepared.compaction_input, b"".join(prepared.case.lines)
+    live = prepared.snapshot.records_of_sources(made.source)
+    ended = prepared.snapshot.records([record_id for record_id, _ in prepared.snapshot.stale_or_cold()])
     records = list({record.id: record for record in [*live, *ended]}.values())
     pieces = sorted((record for record in live if record.kind == "transcript"), key=lambda record: record.full_text.start_line)
-    back = {record.id: trial.unfold(make_handle(record.id)) for record in records}
+    back = {record.id: prepared.unfold(make_handle(record.id)) for record in records}
     joined = b"".join(back[record.id] or b"" for record in pieces)
     printed = list(handles)
     return RecoveryCounts(
         len(raw),
         next((at for at, (one, other) in enumerate(zip(joined, raw, strict=False)) if one != other), min(len(joined), len(raw))),
         len(records),
-        sum(back[record.id] == trial.originals.bytes_of(record.full_text) for record in records),
+        sum(back[record.id] == prepared.originals.bytes_of(record.full_text) for record in records),
         len(printed),
-        sum(trial.unfold(handle) is not None for handle in printed),
+        sum(prepared.unfold(handle) is not None for handle in printed),
     )
 
 
@@ -213,8 +228,8 @@ def _outcome(job: tuple[Path, EvaluationOptions]) -> TranscriptResult:
     try:
         for case in find_cases(path):
             session = case.session
-            trial = Trial(case, make_counter(plan.tokenizer))
-            found.append(score_windows(trial, WINDOW_BUILDERS, compute_budgets(trial, plan.shares, with_summary=plan.with_summary)))
+            prepared = PreparedCase(case, make_counter(plan.tokenizer))
+            found.append(score_windows(prepared, WINDOW_BUILDERS, compute_budgets(prepared, plan.shares, with_summary=plan.with_summary)))
     except (ClewError, OSError) as problem:
         return TranscriptResult(path, session, problem=str(problem))
     return TranscriptResult(path, session, tuple(found))

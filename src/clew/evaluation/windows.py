@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from clew.evaluation.trial import Trial
+from clew.evaluation.prepared import PreparedCase
 from clew.records.records import HANDLE_CHARS
 from clew.text.tokens import TokenCounter
 
@@ -24,44 +24,46 @@ class CandidateWindow:
     unfold: Callable[[], str] | None = None
 
 
-WindowBuilder = Callable[[Trial, int], CandidateWindow | None]
-"""Function that builds a window for a trial and a budget in tokens; None where there is none of this size."""
+WindowBuilder = Callable[[PreparedCase, int], CandidateWindow | None]
+"""Function that builds a window for a prepared and a budget in tokens; None where there is none of this size."""
 
 
-def build_clew_window(trial: Trial, budget_tokens: int) -> CandidateWindow:
+def build_clew_window(prepared: PreparedCase, budget_tokens: int) -> CandidateWindow:
     """Return the window that `clew compact` makes of the history, at most `budget_tokens` long."""
-    packet = trial.build_packet(budget_tokens)
+    packet = prepared.build_packet(budget_tokens)
     shown = [entry.handle for entry in packet.entries]
     history: list[str] = []
 
     def is_ours(handle: str) -> bool:
         # Words in brackets that the session itself had said are no handles of ours, whatever they look like.
         if not history:
-            history.append("\n".join(trial.texts))
+            history.append("\n".join(prepared.texts))
         return handle not in history[0]
 
-    printed = [handle for handle in _HANDLE.findall(packet.text) if handle in shown or trial.unfold(handle) is not None or is_ours(handle)]
+    printed = [
+        handle for handle in _HANDLE.findall(packet.text) if handle in shown or prepared.unfold(handle) is not None or is_ours(handle)
+    ]
     handles = tuple(dict.fromkeys([*(handle for handle in shown if handle in packet.text), *printed]))
     return CandidateWindow(
-        packet.text, handles, lambda: "\n".join((trial.unfold(handle) or b"").decode("utf-8", "replace") for handle in handles)
+        packet.text, handles, lambda: "\n".join((prepared.unfold(handle) or b"").decode("utf-8", "replace") for handle in handles)
     )
 
 
-def build_summary_window(trial: Trial, budget_tokens: int) -> CandidateWindow | None:
+def build_summary_window(prepared: PreparedCase, budget_tokens: int) -> CandidateWindow | None:
     """Return the client's own summary as a window; None unless the budget is the summary's size."""
-    return CandidateWindow(trial.case.summary) if 0 < trial.summary_tokens <= budget_tokens == trial.summary_tokens else None
+    return CandidateWindow(prepared.case.summary) if 0 < prepared.summary_tokens <= budget_tokens == prepared.summary_tokens else None
 
 
-def build_recent_window(trial: Trial, budget_tokens: int) -> CandidateWindow:
+def build_recent_window(prepared: PreparedCase, budget_tokens: int) -> CandidateWindow:
     """Return a window of the newest text of the history, at most `budget_tokens` long."""
-    return CandidateWindow(take_pieces_within(trial, range(len(trial.texts) - 1, -1, -1), budget_tokens, newest=True))
+    return CandidateWindow(take_pieces_within(prepared, range(len(prepared.texts) - 1, -1, -1), budget_tokens, newest=True))
 
 
 WINDOW_BUILDERS: Mapping[str, WindowBuilder] = {"clew": build_clew_window, "summary": build_summary_window, "recency": build_recent_window}
 """The compared windows by the name under which reports list them."""
 
 
-def take_pieces_within(trial: Trial, order: Iterable[int], budget_tokens: int, *, newest: bool = False) -> str:
+def take_pieces_within(prepared: PreparedCase, order: Iterable[int], budget_tokens: int, *, newest: bool = False) -> str:
     """Return the pieces of the history, taken in this order, that fit the budget, joined in the order of time.
 
     The first that does not fit is cut at a line and ends the selection.
@@ -69,11 +71,11 @@ def take_pieces_within(trial: Trial, order: Iterable[int], budget_tokens: int, *
     left = float(budget_tokens)
     kept: dict[int, str] = {}
     for at in order:
-        if trial.text_tokens[at] <= left:
-            kept[at] = trial.texts[at]
-            left -= trial.text_tokens[at]
+        if prepared.text_tokens[at] <= left:
+            kept[at] = prepared.texts[at]
+            left -= prepared.text_tokens[at]
             continue
-        lines = take_lines_within(trial.texts[at].rstrip("\n").split("\n"), left, trial.counter, newest=newest)
+        lines = take_lines_within(prepared.texts[at].rstrip("\n").split("\n"), left, prepared.counter, newest=newest)
         kept[at] = "".join(line + "\n" for line in lines)
         break
     return "".join(kept[at] for at in sorted(kept))

@@ -206,3 +206,19 @@ def _counted(files: str | int) -> str:
 def _named(name: str | int) -> str:
     text = str(name) or "another record"
     return text if len(text) <= NAME_CHARS_MAX else text[: NAME_CHARS_MAX - 1] + "…"
+
+
+def format_count(number: int, noun: str) -> str:
+    """Return a number with a noun in singular or plural: `1 file`, `1,500 files`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def format_size(size: int) -> str:
+    """Return a number of bytes with a decimal unit: `812 B`, `45.3 kB`, `25.1 MB`."""
+    if size < 1000:
+        return f"{size} B"
+    for unit in ("kB", "MB"):
+        size_in = size / (1e3 if unit == "kB" else 1e6)
+        if size_in < 999.95:
+            return f"{size_in:.1f} {unit}"
+    return f"{size / 1e9:.1f} GB"

@@ -7,6 +7,7 @@ hooks, which the same process answers, are not kept waiting. Whatever fails beco
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -23,6 +24,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from clew.adapters.page.access import ENTER_PATH, PageAccess, PageGuard
+from clew.adapters.page.actions import Action, LongActions
 from clew.adapters.page.render import HERE, render
 from clew.adapters.page.sessions import SessionCatalogue
 from clew.adapters.page.views import POSTS, VIEWS
@@ -34,6 +36,7 @@ from clew.sessions.live import LiveSessions
 HEAVY_VIEWS_MAX = 2  # one at a time kept hooks waiting as long: bench/LOG.md
 FORM_BYTES_MAX = 256 << 10
 LIVE_CHECK_S = 0.5  # seconds between two looks at what a live view shows
+ACTION_CHECK_S = 0.3  # seconds between two looks at how far a long action is
 STREAMS_MAX = 12  # tabs that follow a live view
 _TITLES = {400: "That cannot be asked", 404: "Not found", 413: "Too long", 500: "This view failed"}
 _UNKNOWN = (UnknownHandle, UnknownPath, UnknownRecord, NotFound)
@@ -55,9 +58,11 @@ class PageApp:
         self._busy = threading.BoundedSemaphore(HEAVY_VIEWS_MAX)
         self._streams = 0
         self._viewer: Viewer | None = None
+        self.actions = LongActions(context.record_error)
         routes: list[BaseRoute] = [
             Route(ENTER_PATH, self._enter, methods=["POST"]),
             Route("/events/{name}", self._events, methods=["GET"]),
+            Route("/actions/{action}/events", self._action_events, methods=["GET"]),
             Mount("/static", StaticFiles(directory=HERE / "static")),
             *(Route(path, partial(self._answer_get, view), methods=["GET"]) for path, view in VIEWS),
             *(Route(path, partial(self._answer_post, view), methods=["POST"]) for path, view in POSTS),
@@ -124,7 +129,7 @@ class PageApp:
     def _open(self) -> Viewer:
         engine = self._context.get_engine()
         if self._viewer is None or self._viewer.engine is not engine:
-            self._viewer = Viewer(engine, self._context, self._live, SessionCatalogue(engine, self._live), self._latencies)
+            self._viewer = Viewer(engine, self._context, self._live, SessionCatalogue(engine, self._live), self._latencies, self.actions)
         return self._viewer
 
     async def _missing(self, request: Request, error: Exception) -> Response:  # noqa: ARG002 - starlette's signature
@@ -150,6 +155,30 @@ class PageApp:
                 if now != before:
                     before = now
                     yield "event: changed\ndata: \n\n"
+        finally:
+            self._streams -= 1
+
+    async def _action_events(self, request: Request) -> Response:
+        action = self.actions.find(request.path_params["action"])
+        if action is None:
+            return Response("There is no such action any more.\n", 404)
+        if self._streams >= STREAMS_MAX:
+            return Response("Too many tabs follow this already.\n", 503)
+        return StreamingResponse(self._follow_action(action), media_type="text/event-stream")
+
+    async def _follow_action(self, action: Action) -> AsyncIterator[str]:
+        """Yield an event at each step of a long action, and one at its end."""
+        self._streams += 1
+        try:
+            before: dict[str, object] = {}
+            while not self._access.is_closed:
+                self._on_request()  # who waits for it keeps the daemon from resting
+                if (now := action.as_event()) != before:
+                    before = now
+                    yield f"event: {'step' if action.is_running else 'ended'}\ndata: {json.dumps(now)}\n\n"
+                if not action.is_running:
+                    return
+                await asyncio.sleep(ACTION_CHECK_S)
         finally:
             self._streams -= 1
 

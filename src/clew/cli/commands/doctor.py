@@ -12,7 +12,7 @@ from clew.adapters.daemon_files import DaemonPaths
 from clew.cli import output
 from clew.cli.open import check_folder
 from clew.cli.options import FOLDER_TYPE, format_examples, json_option
-from clew.cli.output import format_count
+from clew.records.wording import format_count
 from clew.settings import claude_code_base_url, claude_code_dir, find_workspace, load_settings_leniently
 
 

@@ -6,7 +6,6 @@ import os
 import shutil
 import sys
 import textwrap
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,33 +14,16 @@ import click
 from clew.cli import output
 from clew.cli.open import check_folder, find_client_transcripts, load_settings
 from clew.cli.options import FOLDER_TYPE, format_examples, json_option, quiet_option, tokenizer_option
-from clew.cli.output import format_count, format_size
 from clew.cli.progress import show_progress
+from clew.records.wording import format_count
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from clew.evaluation.evaluate import TranscriptResult
     from clew.evaluation.report import BudgetSummary, EvaluationReport, ScoreLead
 
 _LEGEND = "summary: the client's own summary; recency: the newest text"
-_MEASURES = {
-    "files": "needed files, named",
-    "verbatim": "edited lines, verbatim",
-    "folded": "… one unfold away",
-    "terms": "rare names with a line",
-    "named": "rare names, named",
-    "repeats": "repeated looks spared",
-    "constraints": "constraints",
-    "dead_ends": "dead ends",
-}
 _COMPARED = ("files", "verbatim", "terms", "named", "constraints", "dead_ends")
 _MISSING_SHOWN = 3
-_LIMITS = (
-    "What this does not say: whether the agent would have worked as well. It sees only what was done next, with the window that there "
-    "was; it counts words, so what is said in other words, as in a summary, counts as lost; and constraints and dead ends are those "
-    "that clew itself found."
-)
 _WIDTH_MAX = 100  # of prose; longer lines read badly
 _MAIN_BUDGETS = ("summary", "10 %")  # the first of these that was measured is shown in full
 
@@ -108,8 +90,9 @@ def command(
 
     Runs on this machine only, stores nothing, and changes no file.
     """
-    from clew.evaluation.evaluate import BUDGET_SHARES, EvaluationOptions, evaluate_transcripts, find_main_transcripts
+    from clew.evaluation.evaluate import BUDGET_SHARES, EvaluationOptions, evaluate_transcripts, find_main_transcripts, select_newest
     from clew.evaluation.report import build_report
+    from clew.evaluation.wording import report_to_json
 
     settings = load_settings()
     places = sessions or find_client_transcripts(check_folder(repo or Path()))
@@ -119,9 +102,7 @@ def command(
         tokenizer=tokenizer or settings.tokenizer,
     )
     paths, problems = find_main_transcripts(places)
-    if limit is not None and len(paths) > limit:
-        newest = sorted(paths, key=lambda path: (-_mtime_ns(path), str(path)))[:limit]
-        paths = [path for path in paths if path in set(newest)]
+    paths = select_newest(paths, limit)
     outcomes: list[TranscriptResult] = []
     with show_progress(is_quiet=is_quiet or is_json) as show:
         for outcome in evaluate_transcripts(paths, plan, workers=settings.jobs or os.cpu_count() or 1):
@@ -130,7 +111,7 @@ def command(
                 show("replaying sessions", len(outcomes), len(paths))
     report = build_report(outcomes, problems)
     if is_json:
-        output.write_json(_to_json(report, outcomes, plan.tokenizer))
+        output.write_json(report_to_json(report, outcomes, plan.tokenizer))
     else:
         output.write_text(_to_text(report))
         if not is_quiet:
@@ -139,77 +120,30 @@ def command(
         raise click.exceptions.Exit(1)
 
 
-def _to_json(report: EvaluationReport, outcomes: Sequence[TranscriptResult], tokenizer: str) -> dict[str, Any]:
-    """Return an evaluation's means, and each compaction's figures, as JSON."""
-    value = asdict(replace(report, problems=()))
-    del value["problems"]
-    cuts = [
-        {
-            "cut": cut.id,
-            "path": str(outcome.path),
-            "kind": cut.kind,
-            "tokens": cut.tokens,
-            "calls": cut.calls,
-            "needed": dict(cut.needed),
-            "windows": [
-                {"arm": row.arm, "budget": row.budget, "tokens": row.tokens, "missing": list(row.missing)}
-                | {measure: found for measure, found in row.values.items() if found is not None}
-                for row in cut.rows
-            ],
-        }
-        for outcome in outcomes
-        for cut in outcome.cuts
-    ]
-    return {"tokenizer": tokenizer, **value, "cuts_judged": cuts, "problems": list(report.problems)}
-
-
 def _to_text(report: EvaluationReport) -> str:
     """Return an evaluation as text; "" if no session was read."""
+    from clew.evaluation.wording import LIMITS, describe_cuts, describe_recovery, describe_times
+
     by_name = {at.budget: at for at in report.budgets}
     main = next((by_name[name] for name in _MAIN_BUDGETS if name in by_name), report.budgets[0] if report.budgets else None)
-    parts = [_opening(report)]
+    parts = [_prose(describe_cuts(report))]
     if main is not None and any(report.needed.values()):
         parts += [_means(main), _leads(main), _sizes(report, main), _worst(report)]
     if main is not None:
-        parts += [_back(report), _times(report), _prose(_LIMITS)]
+        parts += [_prose(describe_recovery(report)), _prose(describe_times(report)), _prose(LIMITS)]
     return "\n".join(part for part in parts if part)
-
-
-def _opening(report: EvaluationReport) -> str:
-    if not report.sessions:
-        return ""
-    if not report.cuts:
-        sessions = "The one session" if report.sessions == 1 else f"None of {report.sessions:,} sessions"
-        verb = "did not go" if report.sessions == 1 else "went"
-        return _prose(f"{sessions} {verb} on for long enough after a cut to tell anything: 20 calls before it and 5 after it are needed.")
-    went_on = report.sessions - report.too_short
-    shares = report.cuts - report.compactions
-    where = [f"{report.compactions:,} where the client compacted"] if report.compactions else []
-    where += [f"{shares:,} at 60 % of a session that it never compacted"] if shares else []
-    where += [f"{format_count(report.too_short, 'session')} too short to be judged"] if report.too_short else []
-    said = (
-        f"What would have survived a compaction, at {format_count(report.cuts, 'cut')} of {format_count(went_on, 'session')}"
-        f" ({'; '.join(where)})."
-    )
-    needed = report.needed
-    if not any(needed.values()):
-        return _prose(f"{said} The calls after them went back to nothing that had stood before, so there is nothing to compare.")
-    return _prose(
-        f"{said} The calls after each cut went back to {format_count(needed['files'], 'file')} and "
-        f"{format_count(needed['terms'], 'rare name')} from before it, replaced {format_count(needed['lines'], 'line')} that had been "
-        f"shown, and repeated {format_count(needed['repeats'], 'look')}. How much of that would have stood in a window of the same size?"
-    )
 
 
 def _means(at: BudgetSummary) -> str:
     from clew.cli.tables import Column, format_table
+    from clew.evaluation.wording import MEASURE_NAMES
 
     title = "At the size of the client's own summary" if at.budget == "summary" else f"At {at.budget} of the history"
     above = [f"{title}: {format_count(at.cuts, 'cut')}, {at.tokens:,} tokens ({_percent(at.share, 1)})"]
     columns = [Column("in %")] + [Column(arm, is_number=True, style="bold" if arm == "clew" else "") for arm in at.means]
     rows = [
         [name, *(_points(found[measure]) for found in at.means.values())]
-        for measure, name in _MEASURES.items()
+        for measure, name in MEASURE_NAMES.items()
         if any(found[measure] is not None for found in at.means.values())
     ]
     return format_table(above, columns, rows) + _prose(f"{_LEGEND}.", indent="  ")
@@ -218,10 +152,11 @@ def _means(at: BudgetSummary) -> str:
 def _leads(at: BudgetSummary) -> str:
     """Return the table of clew's differences from the summary, if there is one, and from the newest text."""
     from clew.cli.tables import Column, format_table
+    from clew.evaluation.wording import MEASURE_NAMES
 
     columns = [Column("points (cuts with more, with less)")] + [Column(f"clew − {arm}", is_number=True) for arm in at.leads]
     rows = [
-        [_MEASURES[measure], *(_lead(found[measure]) for found in at.leads.values())]
+        [MEASURE_NAMES[measure], *(_lead(found[measure]) for found in at.leads.values())]
         for measure in _COMPARED
         if any(found[measure].mean is not None for found in at.leads.values())
     ]
@@ -265,19 +200,6 @@ def _worst(report: EvaluationReport) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _back(report: EvaluationReport) -> str:
-    back = report.recovery
-    said = (
-        f"{format_size(back.size_back)} of {format_size(back.size)} of transcripts, {back.records_back:,} of "
-        f"{format_count(back.records, 'record')}, {back.handles_back:,} of {format_count(back.handles, 'handle')} that windows print"
-    )
-    return _prose(f"All that was folded comes back, byte for byte: {said}." if back.is_whole else f"NOT ALL COMES BACK: {said}.")
-
-
-def _times(report: EvaluationReport) -> str:
-    return _prose(f"clew read a session up to its cut in {report.made_ms:,.0f} ms (median; at most {report.made_ms_max:,.0f} ms).")
-
-
 def _points(mean: float | None) -> str:
     return "–" if mean is None else f"{100 * mean:.0f}"
 
@@ -291,6 +213,8 @@ def _percent(share: float, decimals: int = 0) -> str:
 
 
 def _prose(text: str, indent: str = "") -> str:
+    if not text:
+        return ""
     kept = output.escape_control(text).replace(" %", "\u00a0%")  # a number and its sign stay on one line
     filled = textwrap.fill(kept, _width(), initial_indent=indent, subsequent_indent=indent, break_long_words=False)
     return filled.replace("\u00a0%", " %") + "\n"
@@ -299,10 +223,3 @@ def _prose(text: str, indent: str = "") -> str:
 def _width() -> int:
     """Return the width of prose in characters: the terminal's, at most _WIDTH_MAX."""
     return min(shutil.get_terminal_size((_WIDTH_MAX, 24)).columns, _WIDTH_MAX) if output.is_terminal(sys.stdout) else _WIDTH_MAX
-
-
-def _mtime_ns(path: Path) -> int:
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:  # gone since it was found: reading it says so
-        return 0

@@ -11,8 +11,8 @@ import click
 from clew.cli import output
 from clew.cli.open import check_folder, open_engine
 from clew.cli.options import format_examples, json_option, repo_option
-from clew.cli.output import format_count
 from clew.records import Tier, make_handle
+from clew.records.wording import format_count
 
 if TYPE_CHECKING:
     from clew.lifecycle.forget import ForgetReport

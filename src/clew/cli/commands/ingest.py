@@ -11,8 +11,8 @@ import click
 from clew.cli import output
 from clew.cli.open import check_folder, find_client_transcripts, open_engine
 from clew.cli.options import FOLDER_TYPE, format_examples, json_option, quiet_option
-from clew.cli.output import format_count, format_size
 from clew.cli.progress import show_progress
+from clew.records.wording import format_count, format_size
 
 if TYPE_CHECKING:
     from clew.usecases.ingest import IngestResult

@@ -11,7 +11,7 @@ import click
 from clew.cli import output
 from clew.cli.open import check_folder, load_settings, open_engine
 from clew.cli.options import FOLDER_TYPE, format_examples, json_option
-from clew.cli.output import format_count
+from clew.records.wording import format_count
 from clew.settings import claude_code_base_url, claude_code_dir, extra_ca_file, find_workspace
 
 _SCOPES = ("user", "project", "local")

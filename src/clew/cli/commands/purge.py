@@ -10,7 +10,7 @@ import click
 from clew.cli import output
 from clew.cli.open import check_folder, open_engine
 from clew.cli.options import format_examples, json_option, repo_option
-from clew.cli.output import format_count
+from clew.records.wording import format_count
 
 _EXAMPLE = """
 clew purge 3k7q2m9x --reason "held a password"

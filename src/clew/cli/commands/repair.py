@@ -13,8 +13,8 @@ import click
 from clew.cli import output
 from clew.cli.open import open_engine
 from clew.cli.options import format_examples, json_option, quiet_option
-from clew.cli.output import format_count
 from clew.cli.progress import show_progress
+from clew.records.wording import format_count
 from clew.settings import find_workspace, load_settings
 
 if TYPE_CHECKING:

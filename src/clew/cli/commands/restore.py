@@ -9,7 +9,7 @@ import click
 from clew.cli import output
 from clew.cli.open import load_settings
 from clew.cli.options import format_examples, json_option
-from clew.cli.output import format_count
+from clew.records.wording import format_count
 
 
 @click.command(short_help="Put a backup in the place of the database.", epilog=format_examples("clew restore ~/backups/monday.db"))

@@ -12,7 +12,7 @@ import click
 from clew.cli import output
 from clew.cli.open import check_folder, open_engine
 from clew.cli.options import format_examples, json_option, repo_option
-from clew.cli.output import format_count, format_size
+from clew.records.wording import format_count, format_size
 from clew.settings import data_dir
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import click
 
 from clew.cli import output
 from clew.cli.options import format_examples, json_option
-from clew.cli.output import format_size
+from clew.records.wording import format_size
 from clew.settings import data_dir
 
 

@@ -1,4 +1,4 @@
-// Follows a live view, and loads the lines of a record when it is unfolded. Every view works without this.
+// Follows a live view and a long action, and loads the lines of a record when it is unfolded. Every view works without this.
 "use strict";
 
 async function load(address) {
@@ -51,5 +51,20 @@ function follow(main) {
   stream.addEventListener("error", () => { if (stream.readyState === EventSource.CLOSED) notice("This page is no longer followed live. Type `clew page` again."); });
 }
 
+function followAction(place) {
+  const stream = new EventSource(place.dataset.action);
+  const bar = place.querySelector("progress"), words = place.querySelector("[role=status]");
+  stream.addEventListener("step", (event) => {
+    const told = JSON.parse(event.data);
+    if (!told.total) return;
+    bar.max = told.total;
+    bar.value = told.done;
+    words.textContent = `${told.done} of ${told.total}`;
+  });
+  stream.addEventListener("ended", () => { stream.close(); location.reload(); });
+  stream.addEventListener("error", () => { if (stream.readyState === EventSource.CLOSED) words.textContent = "not followed any more: reload the page"; });
+}
+
+for (const place of document.querySelectorAll("[data-action]")) followAction(place);
 const main = document.querySelector("main[data-live]");
 if (main) follow(main);

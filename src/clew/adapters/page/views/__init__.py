@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clew.adapters.page.views import code, compactions, health, memory, now, prompts, sessions
+from clew.adapters.page.views import actions, code, compactions, evaluation, health, memory, now, prompts, sessions
 from clew.adapters.page.views.view import View
 
 VIEWS: tuple[tuple[str, View], ...] = (
@@ -16,9 +16,12 @@ VIEWS: tuple[tuple[str, View], ...] = (
     ("/records/{workspace}/{handle}", memory.show_record),
     ("/now", now.show_now),
     ("/code", code.show_code),
+    ("/eval", evaluation.show_eval),
     ("/health", health.show_health),
 )
 POSTS: tuple[tuple[str, View], ...] = (
+    ("/actions/{action}/cancel", actions.cancel),
+    ("/eval/start", evaluation.start_eval),
     ("/memory/remember", memory.remember),
     ("/records/{workspace}/{handle}/forget", memory.forget),
     ("/records/{workspace}/{handle}/purge", memory.purge),

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from starlette.responses import Response
 
+from clew.adapters.page.actions import LongActions
 from clew.adapters.page.render import render
 from clew.adapters.page.sessions import SessionCatalogue
 from clew.engine import Engine
@@ -15,7 +16,7 @@ from clew.errors import UsageError
 from clew.sessions.context import DaemonContext
 from clew.sessions.live import LiveSessions
 
-NAVIGATION = (("Sessions", "/"), ("Now", "/now"), ("Memory", "/memory"), ("Code", "/code"), ("Health", "/health"))
+NAVIGATION = (("Sessions", "/"), ("Now", "/now"), ("Memory", "/memory"), ("Code", "/code"), ("Eval", "/eval"), ("Health", "/health"))
 """Title and address of what stands in the head of every page."""
 T = TypeVar("T")
 
@@ -61,6 +62,7 @@ class Viewer:
     """What views ask.
 
     latencies  returns (seconds of each answer, budget in seconds) by handler of the daemon.
+    actions    what runs in processes of its own, such as an evaluation.
     """
 
     engine: Engine
@@ -68,6 +70,7 @@ class Viewer:
     live: LiveSessions
     catalogue: SessionCatalogue
     latencies: Callable[[], Mapping[str, tuple[list[float], float]]]
+    actions: LongActions
 
 
 View: TypeAlias = Callable[[Viewer, Query, Form], "Response | str"]

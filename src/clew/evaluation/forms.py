@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from bench.cost.bills import Bills
+from clew.evaluation.bills import Bills
 from clew.evaluation.needs import list_input_strings, list_replaced_texts
 from clew.records import EndReason, Observation, ObservationKind, Record, Resolution, ToolCall, make_handle
 from clew.records.wording import describe_end

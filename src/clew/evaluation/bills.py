@@ -100,7 +100,7 @@ def bills_of(lines: Sequence[bytes]) -> Bills | None:
     lines  of the transcript, with or without their line breaks. Broken ones are passed over.
     Cost   one pass of the parser and the ledger, and a count of all text.
     """
-    requests = list(_requests(lines))
+    requests = list(read_requests(lines))
     if not requests:
         return None
     reading = TranscriptReader([b"\n".join(line.rstrip(b"\n") for line in lines) + b"\n"])
@@ -119,8 +119,8 @@ def bills_of(lines: Sequence[bytes]) -> Bills | None:
     return Bills(tuple(requests), records, folds, tuple(extracted.superseded), counts, calls)
 
 
-def _requests(lines: Sequence[bytes]) -> Iterator[Request]:
-    """The main thread's requests; the records of one reply share its id, and the first of them tells when it began."""
+def read_requests(lines: Sequence[bytes]) -> Iterator[Request]:
+    """Yield the requests of the main thread; the records of one reply share its id, and the first of them tells when it began."""
     known: dict[str, Request] = {}
     last: Request | None = None
     is_compacted = False

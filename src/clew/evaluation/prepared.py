@@ -1,4 +1,4 @@
-"""Trial: one evaluation case with what is computed from it: later needs, task state, and clew's records of the history.
+"""PreparedCase: one evaluation case with what is computed from it: later needs, task state, and clew's records of the history.
 
 Each value is computed at its first use and kept for all windows of the case. The records are in an in-memory store.
 """
@@ -23,7 +23,7 @@ from clew.transcript.session_files import find_session_files
 from clew.usecases.compact import CompactionInput
 
 
-class Trial:
+class PreparedCase:
     """One evaluation case (a session cut into history and future) with the values computed from it, to build and score context windows.
 
     counter  counts the tokens of every text of the case.

@@ -1,11 +1,9 @@
-"""Cost: what would a session have been billed, had its window been kept differently?
+"""Repricing: what would a session have been billed, had its window been kept differently?
 
 Replays a real session request by request. Every arm sends the same requests at the same times, and pays for what its own
 window holds: read from the cache what did not change, written what did. At the client's compactions every arm starts again
 with a window of the same size; only the real session has paid a model for it. APPEND shortens outputs as they arrive,
-SCHEDULE evicts when the scheduler says so, BOTH does both, and so does UNBOUND, which may owe as much as it likes. For
-comparison, ORACLE knows how many calls follow, AT_ONCE evicts as soon as it may, and RANDOM takes as much as the scheduler
-would, from outputs drawn without looking.
+SCHEDULE evicts when the scheduler says so, and BOTH does both. `bench/cost` adds arms for comparison.
 
 What an arm took away and the session turned out to need is charged: before a reply whose calls replace a text, or use a rare
 identifier, that stood only in what was taken away, the arm pays an unfold, which is one more request over its whole window,
@@ -15,15 +13,14 @@ and less where it needs a thought that no identifier tells of.
 
 from __future__ import annotations
 
-import random
 import re
 from collections import Counter as CountOf
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
-from bench.cost.bills import CALL_TOKENS, Bills, Request, bills_of
-from bench.cost.forms import Form, History, Shrink, history_of, shrunk
+from clew.evaluation.bills import CALL_TOKENS, Bills, Request, bills_of
+from clew.evaluation.forms import Form, History, Shrink, history_of, shrunk
 from clew.transcript.pricing import ANTHROPIC_PRICES, Prices, PromptCacheModel
 from clew.transcript.schedule import (
     LONG_PAST_CALLS,
@@ -46,16 +43,11 @@ _DOLLARS: tuple[tuple[str, float], ...] = (
     (r"haiku", 0.25),
 )
 BILLED, NOTHING = "billed", "nothing"
-APPEND, SCHEDULE, BOTH, UNBOUND = "append", "schedule", "append+schedule", "unbound"
-ORACLE, AT_ONCE, RANDOM = "oracle", "at once", "random"
-ARMS = (APPEND, SCHEDULE, BOTH, UNBOUND, ORACLE, AT_ONCE, RANDOM)
+APPEND, SCHEDULE, BOTH = "append", "schedule", "append+schedule"
 ROOM_TOKENS = 160_000  # beyond it the client compacts by itself: at 155,000 to 167,000 tokens in the sessions at hand
 # Of what the session has cost so far: how far a rewriting may go into debt before it has paid. At 0 no session of 156 ends dearer, at
 # .02 three do, and without a bound 13 do while long sessions save four times as much in the median (bench/LOG.md).
 MAY_OWE_SHARE = 0.0
-
-_SHRINKING = frozenset((APPEND, BOTH, UNBOUND, ORACLE))
-_EVICTING = frozenset((SCHEDULE, BOTH, UNBOUND, ORACLE, AT_ONCE, RANDOM))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +112,7 @@ def reprice(
     lines: Sequence[bytes],
     *,
     shrink: Shrink = shrunk,
-    arms: Sequence[str] = ARMS,
+    arms: Mapping[str, type[Replay]] | None = None,
     prices: Prices = ANTHROPIC_PRICES,
     may_owe_share: float = MAY_OWE_SHARE,
 ) -> Repriced | None:
@@ -128,7 +120,7 @@ def reprice(
 
     lines   of a Claude Code transcript.
     shrink  what becomes of a tool's output when it arrives.
-    arms    of ARMS. BILLED (from the usage alone) and NOTHING are always there.
+    arms    None for those of REPLAYS. BILLED (from the usage alone) and NOTHING are always there.
     may_owe_share  of what a session has cost so far: how far a rewriting may go into debt before it has paid.
     Cost    linear in the text, and requests × parts of the window for each arm that evicts.
     """
@@ -137,12 +129,12 @@ def reprice(
         return None
     history = history_of(bills, shrink)
     billed = _billed(bills, prices)
-    nothing = _Replay(bills, history, NOTHING, prices)
+    nothing = Replay(bills, history, prices)
     found = {BILLED: billed, NOTHING: nothing.run()}
     summaries = nothing.summary_units
-    blind = _Replay(bills, history, NOTHING, prices, is_miss_known=False).run()
-    for name in arms:
-        found[name] = _Replay(bills, history, name, prices, spent=nothing.spent, may_owe_share=may_owe_share).run()
+    blind = Replay(bills, history, prices, is_miss_known=False).run()
+    for name, replay in (REPLAYS if arms is None else arms).items():
+        found[name] = replay(bills, history, prices, spent=nothing.spent, may_owe_share=may_owe_share).run()
     per_unit = dollars_per_unit(bills.requests[0].model)
     return Repriced(
         bills.requests[0].model,
@@ -182,37 +174,44 @@ class _Standing:
     waited: int = 0
 
 
-class _Replay:
-    """One arm over one session.
+class Replay:
+    """One arm over one session: this one does nothing, and those that do something derive from it.
 
     spent          by NOTHING, after each request, without its summaries: what an arm may compare itself with at that time. A summary
                    that somebody else need not pay is not lent out.
     is_miss_known  False leaves the price of a missed cache to the clock alone.
     """
 
+    is_shrinking = False
+    is_evicting = False
+
+    @property
+    def is_active(self) -> bool:
+        """Whether this arm does anything."""
+        return self.is_shrinking or self.is_evicting
+
     def __init__(
         self,
         bills: Bills,
         history: History,
-        arm: str,
         prices: Prices,
         *,
         spent: Sequence[float] = (),
         may_owe_share: float = 0.0,
         is_miss_known: bool = True,
     ) -> None:
-        self._bills, self._history, self._arm, self._prices = bills, history, arm, prices
+        self._bills, self._history, self._prices = bills, history, prices
         self._nothing, self._is_miss_known, self._may_owe_share = spent, is_miss_known, may_owe_share
         self._cache = PromptCacheModel(prices)
         self._window: list[_Standing] = []
         self._head = 0
-        self._random = random.Random(len(bills.requests))  # the same for the same session
         self._told: CountOf[str] = CountOf()
         self._units = self._output = self.summary_units = 0.0
         self._ends = self._seen = self._restarted = 0
         self.spent: list[float] = []
 
     def run(self) -> Arm:
+        """Return what the session would have been billed."""
         for number, request in enumerate(self._bills.requests):
             if request.summary:
                 self._summarise(number, request)
@@ -275,8 +274,8 @@ class _Replay:
         self._output += output * self._prices.output
 
     def _summarise(self, number: int, request: Request) -> None:
-        """What the client's compaction took: the window read once more, and a summary written. Only NOTHING pays it."""
-        if self._arm == NOTHING and number:
+        """What the client's compaction took: the window read once more, and a summary written. Only who does nothing pays it."""
+        if not self.is_active and number:
             last = self._bills.requests[number - 1]
             units = last.size * self._prices.read + request.summary * self._prices.output
             self.summary_units += units
@@ -291,13 +290,13 @@ class _Replay:
         end = first[number + 1] if number + 1 < len(first) else len(parts)
         for at in range(first[number], end):
             tokens = parts[at].tokens
-            form = Form.SHRUNK if self._arm in _SHRINKING and Form.SHRUNK in tokens else Form.FULL
+            form = Form.SHRUNK if self.is_shrinking and Form.SHRUNK in tokens else Form.FULL
             self._told["shrunk"] += tokens[Form.FULL] - tokens[form]
             self._window.append(_Standing(at, form, tokens[form]))
 
     def _evict(self, number: int, request: Request, *, is_warm: bool) -> int:
         """Rewrite the window, if this arm does so now; return how many tokens from its beginning on stand as they stood."""
-        if self._arm not in _EVICTING:
+        if not self.is_evicting:
             return self._size()
         chosen = self._chosen(number, request, is_warm=is_warm)
         same = self._head
@@ -317,15 +316,11 @@ class _Replay:
         """Place in the window → the form that it takes now."""
         standings = enumerate(self._window)
         forms = {place: form for place, standing in standings if (form := self._form(standing, number, is_warm=is_warm))}
-        if self._arm == AT_ONCE or not forms:
-            return forms
-        segments = self._segments(number, forms)
-        decision = choose_evictions(segments, self._context(number, request, is_warm=is_warm), prices=self._prices)
-        if not decision.evict:
-            return {}
-        if self._arm == RANDOM:
-            gains = {segment.id: segment.saved_tokens for segment in segments}
-            return self._drawn(sum(gains[name] for name in decision.evict))
+        return self.choose(forms, number, request, is_warm=is_warm) if forms else {}
+
+    def choose(self, forms: Mapping[int, Form], number: int, request: Request, *, is_warm: bool) -> dict[int, Form]:
+        """Return which parts of the window are evicted before this request, of those that may be: place → form."""
+        decision = choose_evictions(self.list_segments(number, forms), self._context(number, request, is_warm=is_warm), prices=self._prices)
         return {int(name): forms[int(name)] for name in decision.evict}
 
     def _form(self, standing: _Standing, number: int, *, is_warm: bool) -> Form | None:
@@ -336,8 +331,8 @@ class _Replay:
         form = part.form_at(number, is_warm=is_warm)
         return form if form is not None and form > standing.form and part.tokens.get(form, standing.tokens) < standing.tokens else None
 
-    def _segments(self, number: int, forms: Mapping[int, Form]) -> list[WindowSegment]:
-        """The window as the scheduler sees it: parts that stay, joined with their neighbours, and those that may go, by place."""
+    def list_segments(self, number: int, forms: Mapping[int, Form]) -> list[WindowSegment]:
+        """Return the window as the scheduler sees it: parts that stay, joined with their neighbours, and those that may go, by place."""
         segments: list[WindowSegment] = []
         fixed = 0
         is_new = False
@@ -362,42 +357,20 @@ class _Replay:
         room = ROOM_TOKENS - size if size < ROOM_TOKENS else inf
         left = estimate_calls_left(self._seen, self._ends)
         left = min(left, room / grown) if grown > 0 else left
-        if self._arm == ORACLE:
-            left = self._really_left(number)
+        return RequestContext(is_warm, self.find_calls_left(number, left), self._head, request.ttl_s, self.find_loss_max(number))
+
+    def find_calls_left(self, number: int, estimate: float) -> float:  # noqa: ARG002 - who knows the future says so by it
+        """Return how many calls are expected before the window is billed anew."""
+        return estimate
+
+    def find_loss_max(self, number: int) -> float:
+        """Return how much may be lost by a rewriting if no call follows: what was saved so far, and what may be owed."""
         saved = (self._nothing[number - 1] - self._units) if number else 0.0
-        may_lose = inf if self._arm in (ORACLE, UNBOUND) else max(0.0, saved + self._may_owe_share * self._units)
-        return RequestContext(is_warm, left, self._head, request.ttl_s, may_lose)
-
-    def _really_left(self, number: int) -> int:
-        """Further requests until the window is billed anew without our doing: what only an oracle knows."""
-        requests = self._bills.requests
-        for later in range(number + 1, len(requests)):
-            if requests[later].is_restart or requests[later].has_missed:
-                return later - number - 1
-        return len(requests) - number - 1
-
-    def _drawn(self, wanted: int) -> dict[int, Form]:
-        """As many tokens as the scheduler would take away, from outputs drawn without looking."""
-        places = [
-            place
-            for place, standing in enumerate(self._window)
-            if Form.HANDLE in self._history.parts[standing.at].tokens and standing.form < Form.HANDLE
-        ]
-        self._random.shuffle(places)
-        drawn: dict[int, Form] = {}
-        for place in places:
-            if wanted <= 0:
-                break
-            standing = self._window[place]
-            gain = standing.tokens - self._history.parts[standing.at].tokens[Form.HANDLE]
-            if gain > 0:
-                drawn[place] = Form.HANDLE
-                wanted -= gain
-        return drawn
+        return max(0.0, saved + self._may_owe_share * self._units)
 
     def _missing(self, number: int) -> list[_Standing]:
         """The newest holders of what this request's reply uses and the window does not show."""
-        if self._arm == NOTHING:
+        if not self.is_active:
             return []
         standing_of = {standing.at: standing for standing in self._window if not standing.is_gone}
         missing: dict[int, _Standing] = {}
@@ -407,3 +380,24 @@ class _Replay:
                 newest = standing[-1][0]
                 missing[newest.at] = newest
         return list(missing.values())
+
+
+class AppendReplay(Replay):
+    """Outputs are shortened as they arrive."""
+
+    is_shrinking = True
+
+
+class ScheduleReplay(Replay):
+    """Old outputs are evicted when the scheduler says so."""
+
+    is_evicting = True
+
+
+class BothReplay(Replay):
+    """Both of it."""
+
+    is_shrinking = is_evicting = True
+
+
+REPLAYS: Mapping[str, type[Replay]] = {APPEND: AppendReplay, SCHEDULE: ScheduleReplay, BOTH: BothReplay}
