@@ -34,7 +34,7 @@ class Settings:
 
     data_dir       folder of the database; made with mode 0700.
     tokenizer      name of the token counter that a call uses when it names none.
-    embedder       `builtin` for the embedding that clew ships, or the folder of one in Model2Vec's form; "" for none.
+    embedder       folder of an embedding in Model2Vec's form; "" for none.
     budget_tokens  of a packet when a call names none.
     jobs           processes that read files; 0 for one per core.
     folded_after_days, archived_after_days  `forget` moves records that nobody retrieved for so long.
@@ -245,6 +245,9 @@ def _with_present_names(values: Mapping[str, Any], where: str, warnings: list[st
         if old in values:
             kept.setdefault(new, values[old])
             warnings.append(f"{where}: {old} is called {new} now")
+    if kept.get("embedder") == "builtin":
+        del kept["embedder"]
+        warnings.append(f"{where}: embedder = builtin was passed over; no embedding ships any more, and the line can go")
     return kept
 
 
@@ -276,8 +279,8 @@ def _no_text(name: str, value: object) -> str:
             resolve_family(value)
         except UnknownTokenizer:
             return f"one of {', '.join(TOKENIZER_FAMILIES)}, claude, or a model's full name"
-    if name == "embedder" and value not in {"", "builtin"} and not Path(value).expanduser().is_dir():
-        return "builtin, or the folder of a model"
+    if name == "embedder" and value and not Path(value).expanduser().is_dir():
+        return "the folder of a model"
     if name == "gateway_upstream" and not value.startswith(("http://", "https://")):
         return "an address such as https://api.anthropic.com"
     return ""

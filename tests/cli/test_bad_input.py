@@ -228,7 +228,7 @@ def test_a_disk_that_is_full_loses_nothing_that_was_stored(clew: Call, repositor
         ("jobs = 'many'", "is not a whole number"),
         ("tokenizer = 'of-nobody'", "is not one of"),
         ("tokenizer = 3", "is not a text"),
-        ("embedder = '/no/such/folder'", "is not builtin"),
+        ("embedder = '/no/such/folder'", "is not the folder of a model"),
         ("gateway_upstream = 'nowhere'", "is not an address"),
     ],
 )

@@ -38,7 +38,7 @@ LIVE = "5e550000-0000-4000-8000-000000000001"
 NOTE = "The retry budget is the caller's, see OPS-7731"
 SECRET = "what the vault says is 4711"
 TEXTS = (".json", ".jsonl", ".js", ".md", ".toml", ".py", ".log", "upstream")
-TOO_LARGE = {"static.bin", "related.bin"}  # of the code: 8 MB of vectors, which a daemon that only answers does not need
+TOO_LARGE = {"static.bin", "related.bin"}  # of earlier releases: 8 MB of vectors, which a daemon that only answers does not need
 
 SETTINGS = """{
 \t"theme": "dark",

@@ -200,7 +200,7 @@ def test_a_daemon_of_a_release_that_is_not_installed_any_more_hands_over_as_it_s
     home.clew(NEW, "init")
     start.stop_daemon(DaemonPaths(home.data))
     other = home.folder / "other"
-    shutil.copytree(NEW / "clew", other / "clew", ignore=shutil.ignore_patterns("__pycache__", "samples", "static.bin"))
+    shutil.copytree(NEW / "clew", other / "clew", ignore=shutil.ignore_patterns("__pycache__", "samples"))
     (other / "clew" / "__init__.py").write_text('"""An earlier release."""\n\n__version__ = "0.1.9"\n')
     command = starter_of(home)
     spec = {**json.loads(command[-1]), "path": str(other), "version": "0.1.9"}
@@ -296,7 +296,7 @@ def test_the_daemon_goes_on_with_a_configuration_that_makes_no_sense(home: Home)
     assert "serve_idle_s = 'long' is not a whole number" in journal
     assert "an_old_name is not a setting" in journal
     assert "tokenizer = 'of-nobody' is not one of" in journal
-    assert "embedder = '/no/such/folder' is not builtin" in journal
+    assert "embedder = '/no/such/folder' is not the folder of a model" in journal
     found = [each["what"] for each in json.loads(home.clew(NEW, "doctor", "--json", check=False).stdout)["findings"]]
     assert any("an_old_name is not a setting" in what for what in found)
     assert any("serve_idle_s = 'long'" in what for what in found)
