@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from clew.impact.impact import ImpactedFile
     from clew.lifecycle.apply import ApplyTotals
     from clew.lifecycle.forget import ForgetReport
+    from clew.lifecycle.marks import StoredMark
     from clew.ranking.files import FileList
     from clew.recall.recall import Recalled
-    from clew.records import Observation, Packet, Remark, Spans, TaskState, Tier
+    from clew.records import Correction, Noise, Observation, Packet, Pin, Record, Remark, Spans, TaskState, Tier
     from clew.store.ports import PurgeResult, Writer
     from clew.store.rows import ImportResult
     from clew.transcript.follow import ProgressReader
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from clew.usecases.index import IndexResult
     from clew.usecases.ingest import IngestResult
     from clew.usecases.inputs import ProgressCallback
+    from clew.usecases.marks import SessionMarks
     from clew.usecases.packets import PacketExplanation
     from clew.usecases.preview import CompactionPreview
     from clew.usecases.repair import RereadResult
@@ -262,7 +264,7 @@ class Engine:
 
     def read_task(self, path: Path, session: str) -> TaskState:
         """Return what the agent of a session (a transcript, or the id of an ingested one) is working on at its end."""
-        return usecases.progress.read_progress(self.store, session, path=path).progress.tracker.state()
+        return usecases.progress.read_progress(self.store, session, path=path).state()
 
     def hand_off(self, session: str, *, budget_tokens: int, tokenizer: str, path: Path, seconds_max: float = inf) -> Spans:
         """Return the state of a session's work (goals, rules, files, errors, plan) as text; () where the user asked for nothing.
@@ -282,6 +284,34 @@ class Engine:
     ) -> CompactionInput:
         """Return a session up to and including these lines of its transcript, prepared for compaction to any budget."""
         return usecases.compact.load_compaction_input(self.store, session, lines, tokenizer=tokenizer, path=path, root=root)
+
+    def read_marks(self, path: Path, session: str) -> SessionMarks:
+        """Return what a person marked in a session: pins, drops and corrections."""
+        return usecases.marks.SessionMarks(self.store, usecases.places.find_memory(self.store, path)[0], session)
+
+    def pin(self, path: Path, target: Record | str, *, first: int = 0, last: int = 0, is_dropped: bool = False, by: str) -> str:
+        """Have the next compactions of a session keep lines of a record (or its handle), or leave them out; return the mark's handle."""
+        return usecases.marks.pin(self.store, path, target, first=first, last=last, is_dropped=is_dropped, by=by)
+
+    def list_pins(self, path: Path) -> list[StoredMark[Pin]]:
+        """Return all pins and drops of a repository."""
+        return usecases.marks.list_all_pins(self.store, path)
+
+    def correct(self, path: Path, session: str, correction: Correction, *, by: str) -> str:
+        """Store what the user says of a claim of a session's state; return the mark's handle."""
+        return usecases.marks.correct(self.store, path, session, correction, by=by)
+
+    def mark_noise(self, path: Path, noise: Noise, *, session: str, by: str) -> str:
+        """Store that an addition to a prompt was noise; return the mark's handle."""
+        return usecases.marks.mark_noise(self.store, path, noise, session=session, by=by)
+
+    def list_noise(self, path: Path) -> list[StoredMark[Noise]]:
+        """Return the additions that the user called noise in a repository."""
+        return usecases.marks.list_noise(self.store, path)
+
+    def take_back(self, path: Path, handles: Sequence[str], *, by: str) -> None:
+        """Take marks back, by their handles or, of pins, by those of the pinned records."""
+        usecases.marks.take_back(self.store, path, handles, by=by)
 
     def read_status(self, path: Path) -> StoreStatus:
         """Return sizes and counts of the store, and of what it holds for the repository at `path`."""

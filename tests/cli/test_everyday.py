@@ -324,3 +324,17 @@ def _environment(home: Path) -> dict[str, str]:
     import os
 
     return {**os.environ, "CLEW_HOME": str(home), "PYTHONPATH": str(Path(__file__).parents[2] / "src")}
+
+
+def test_what_is_pinned_is_kept_and_listed_and_taken_back(clew: Call, filled: Path) -> None:
+    window = clew("compact", SESSION, "--budget", "1500", "--repo", filled, "--json").json
+    handle = window["entries"][-1]["handle"]
+    pinned = clew("pin", handle, "--lines", "1", "--repo", filled, "--json").json["pins"]
+
+    assert [(each["handle"], each["first"], each["last"], each["is_dropped"]) for each in pinned] == [(handle, 1, 1, False)]
+    assert "## Pinned by the user" in clew("compact", SESSION, "--budget", "1500", "--repo", filled).text
+    assert handle in clew("pin", "--repo", filled).text
+    assert clew("pin", handle, "--undo", "--repo", filled).text == "nothing is pinned\n"
+    assert clew("pin", handle, "--undo", "--repo", filled).code == 4
+    assert clew("pin", handle, "--lines", "x", "--repo", filled).code == 2
+    assert clew("pin", "--drop", "--repo", filled).code == 2

@@ -10,7 +10,7 @@ from clew import __version__
 
 COMMANDS = (
     "init", "index", "ingest", "retrieve", "map", "impact", "state", "augment", "compact", "compress", "models", "eval",
-    "unfold", "explain", "remember", "page", "status", "forget", "purge", "export", "import", "backup", "restore",
+    "unfold", "explain", "remember", "pin", "page", "status", "forget", "purge", "export", "import", "backup", "restore",
     "serve", "doctor", "verify", "repair", "uninstall",
 )  # fmt: skip
 """Names of the commands in the order of the help. Each is a module of `clew.cli.commands` with a function `command`."""

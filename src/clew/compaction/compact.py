@@ -3,7 +3,8 @@
 Builds a packet with the knapsack of questions over the lines of one session's records: those that will probably be needed
 again, at the price of their tokens. The turn's last actions are paid for first, the rendered hand-off next, and the rest of the budget goes
 to lines that stand in neither. Lines that an edit has replaced are not shown; lines that an earlier compaction showed keep their
-form as long as they are true.
+form as long as they are true. What a person pinned comes before all of it, within a share of the budget; what a person dropped is not
+shown.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from clew.records import (
     MatchReason,
     Packet,
     PacketEntry,
+    PinnedLines,
     Record,
     Resolution,
     Span,
@@ -56,6 +58,9 @@ RECENT_UTILITY = 0.9  # printed of an action that is shown before any line is bo
 RECENT_SHARE = 0.15  # of the budget, for the last actions of the turn, before anything else is bought; guess
 RECENT_NAMED_MIN = 5  # of the last actions, those that are named where their text does not fit, if that takes no more than
 RECENT_NAMED_SHARE, RECENT_TEXT_SHARE = 0.3, 0.1  # of the budget; the second is for their text beside their names at least; guesses
+PINNED_HEADING = "## Pinned by the user, oldest first; [handle] unfolds the rest"
+UNFITTING = "Not all that was pinned fits; handles without lines below are those that do not.\n"
+PINNED_SHARE = 0.5  # of the budget, for what a person pinned: the hand-off and the last actions need the rest; guess
 KEPT_FACTOR = 3.0  # what stood in the window before is worth so much more, as moving it costs attention and cache; guess
 TRIM_SHARE = 0.15  # of a segment's best line: lines at its ends that are worth less are left out; guess
 NAME_CHARS_MAX = 100
@@ -105,6 +110,7 @@ def compact(
     kept: ShownLines | None = None,
     using: tuple[ScoringNetwork, ScoringNetwork] | None = None,
     seq_end: int | None = None,
+    pins: PinnedLines | None = None,
 ) -> tuple[Packet, ShownLines]:
     """Return a packet of the hand-off and one session's lines within the budget, and which lines of each record it shows.
 
@@ -113,6 +119,7 @@ def compact(
     kept    lines that the packet of an earlier compaction of the session showed.
     using   networks that score lines and names; None takes those of the release.
     seq_end  number of the observation at which the compaction is, None for the end: later records are not looked at.
+    pins    what a person decided about lines; of a pinned record that does not fit only the name is shown.
     """
     records, statuses = main_thread_records(snapshot, source, seq_end)
     originals = OriginalCache(snapshot)
@@ -122,7 +129,11 @@ def compact(
     utilities = compute_utility(found, using)
     bodies = [text.split("\n") for text in texts]
     group = f"session {source.removeprefix('session:')}, in order of time; [handle] unfolds the rest"
-    recent, recent_tokens = _recent(records, statuses, bodies, budget_tokens, counter)
+    marked = _pinned(records, bodies, pins or PinnedLines(), PINNED_SHARE * budget_tokens, counter)
+    dropped = marked.dropped
+    recent, recent_tokens = _recent(records, statuses, bodies, budget_tokens - marked.tokens, counter, {*marked.shown, *dropped})
+    recent_tokens += marked.tokens
+    recent |= {number: list(spans) for number, spans in marked.shown.items()}
     front = render_front(int(budget_tokens - recent_tokens))
     plain = join_text(front)
     written = render_fenced(front, PLACEHOLDER_NONCE)
@@ -131,6 +142,9 @@ def compact(
     shown = dict(recent)
     before = _Said(plain, *("\n".join(bodies[number][first : last + 1]) for number, spans in recent.items() for first, last in spans))
     utilities = np.where([line in before for line in found.stripped], 0.0, utilities).astype(np.float32) if found.stripped else utilities
+    for number, spans in dropped.items():
+        for first, last in spans:
+            utilities[(found.record == number) & (found.at >= first) & (found.at <= last)] = 0.0
     segments = _segments(found, utilities, records, kept or {}, max(CANDIDATES_MIN, budget_tokens // TOKENS_PER_CANDIDATE))
     offers = _offers(segments, records, bodies, counter)
     live = {record.id for record, status in zip(records, statuses, strict=True) if status.is_live}
@@ -147,9 +161,12 @@ def compact(
         shown.setdefault(segment.record, []).append((segment.first, segment.last))
         weights[segment.record] = weights.get(segment.record, 0.0) + segment.utility
     made = [told[at - len(segments)] for at in sorted(chosen) if at >= len(segments)]
+    shown = {number: _without(spans, dropped.get(number, ())) for number, spans in shown.items()}
+    shown = {number: spans for number, spans in shown.items() if spans or number in recent}
     return _packet(
-        state, front, group, records, statuses, bodies, shown, weights, made, counter, budget_tokens, selection, frozenset(recent)
-    )
+        state, front, group, records, statuses, bodies, shown, weights, made, counter, budget_tokens, selection,
+        frozenset(recent) - marked.shown.keys(), marked,
+    )  # fmt: skip
 
 
 def main_thread_records(snapshot: Snapshot, source: str, seq_end: int | None = None) -> tuple[list[Record], list[Status]]:
@@ -173,18 +190,74 @@ class _Said:
         return str(stripped) in self._text
 
 
+@dataclass(frozen=True, slots=True)
+class _Pinned:
+    """Pinned records, by number, with the lines shown, their tokens, and what is said of the rest; dropped ones with their lines."""
+
+    shown: dict[int, list[tuple[int, int]]]
+    dropped: dict[int, list[tuple[int, int]]]
+    tokens: float
+    remark: str
+
+
+def _pinned(records: Sequence[Record], bodies: Sequence[Sequence[str]], pins: PinnedLines, room: float, counter: TokenCounter) -> _Pinned:
+    """Which lines of pinned records are shown, those pinned first going first while they fit, and which lines of others are dropped.
+
+    A record that does not fit is named with its handle, if that does.
+    """
+    numbers = {record.id: number for number, record in enumerate(records)}
+
+    def inside(number: int, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        last = len(bodies[number]) - 1
+        return _merged([(low, min(high, last)) for low, high in spans if low <= last])
+
+    dropped = {numbers[each]: inside(numbers[each], spans) for each, spans in pins.dropped.items() if each in numbers}
+    wanted = {numbers[each]: inside(numbers[each], spans) for each, spans in pins.pinned.items() if each in numbers}
+    shown: dict[int, list[tuple[int, int]]] = {}
+    spent = counter.count_unrounded(f"\n{PINNED_HEADING}\n{UNFITTING}{NEXT_FENCE}") if wanted else 0.0
+    if spent > room:
+        return _Pinned({}, dropped, 0.0, "")
+    is_complete = True
+    for number, spans in wanted.items():
+        kept = _without(spans, dropped.get(number, ()))
+        head = counter.count_unrounded(_priced(records[number]))
+        text = sum(counter.count_unrounded(join_text(_run(records[number], bodies[number], first, last))) for first, last in kept)
+        if spent + head + text <= room:
+            shown[number], spent = kept, spent + head + text
+            continue
+        is_complete = False
+        if spent + head <= room:
+            shown[number], spent = [], spent + head
+    return _Pinned(shown, dropped, spent if shown else 0.0, "" if is_complete else UNFITTING)
+
+
+def _without(spans: Sequence[tuple[int, int]], dropped: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The spans less the lines of others."""
+    left = list(spans)
+    for low, high in dropped:
+        left = [
+            part
+            for first, last in left
+            for part in (((first, last),) if high < first or last < low else ((first, low - 1), (high + 1, last)))
+            if part[0] <= part[1]
+        ]
+    return left
+
+
 def _recent(
-    records: Sequence[Record], statuses: Sequence[Status], bodies: Sequence[Sequence[str]], budget_tokens: int, counter: TokenCounter
-) -> tuple[dict[int, list[tuple[int, int]]], float]:
+    records: Sequence[Record], statuses: Sequence[Status], bodies: Sequence[Sequence[str]], budget_tokens: float, counter: TokenCounter,
+    apart: Collection[int],
+) -> tuple[dict[int, list[tuple[int, int]]], float]:  # fmt: skip
     """Which lines of the turn's last actions are shown, and their tokens: the newest whole while they fit, then the end of one.
 
-    Of the RECENT_NAMED_MIN newest each is at least named, with its handle; so is one whose text an edit has made untrue.
+    Those of `apart` are not among them. Of the RECENT_NAMED_MIN newest each is at least named, with its handle; so is one whose text an
+    edit has made untrue.
     """
     turn: list[int] = []
     for number in range(len(records) - 1, -1, -1):
         if records[number].kind == "prompt" and records[number].trust is Trust.USER:
             break
-        if records[number].kind not in MESSAGE_KINDS:  # the hand-off says what was said
+        if records[number].kind not in MESSAGE_KINDS and number not in apart:  # the hand-off says what was said
             turn.append(number)
     heads = {number: counter.count_unrounded(_priced(records[number])) for number in turn}
     spent = counter.count_unrounded(f"\n{RECENT_HEADING}\n{NEXT_FENCE}")
@@ -329,19 +402,23 @@ def _packet(
     budget_tokens: int,
     selection: Selection,
     recent: Collection[int],
+    marked: _Pinned,
 ) -> tuple[Packet, ShownLines]:
-    told = _covers(made)
+    told, pinned = _covers(made), marked.shown
     runs = {number: _merged(spans) for number, spans in shown.items()}
-    order = sorted(runs, key=lambda number: (-weights.get(number, float("inf")), number))
+    order = sorted(runs, key=lambda number: (number not in pinned, -weights.get(number, float("inf")), number))
     while True:
+        first = _body(
+            (clew_span(f"\n{PINNED_HEADING}\n{marked.remark}"),), records, statuses, bodies, {at: runs[at] for at in runs if at in pinned}
+        )
         last = _body((clew_span(f"\n{RECENT_HEADING}\n"),), records, statuses, bodies, {at: runs[at] for at in runs if at in recent})
-        rest = {at: runs[at] for at in runs if at not in recent}
-        spans = merge_spans((*front, *last, *_body(heading_spans(group), records, statuses, bodies, rest, told)))
+        rest = {at: runs[at] for at in runs if at not in recent and at not in pinned}
+        spans = merge_spans((*front, *first, *last, *_body(heading_spans(group), records, statuses, bodies, rest, told)))
         tokens, fence_tokens = count_tokens(spans, counter)
         if tokens + fence_tokens <= budget_tokens or not order:
             break
         del runs[order.pop()]  # the least useful; a tokenizer may count the whole higher than its parts
-    entries = [_entry(records[number], statuses[number], bodies[number], runs[number], weights.get(number), counter) for number in order]
+    entries = [_entry(records[at], statuses[at], bodies[at], runs[at], weights.get(at), counter, is_pinned=at in pinned) for at in order]
     entries += [_cover_entry(record, join_text(part), utility, counter) for record, part, utility in told]
     packet = Packet(
         state.question, tuple(entries), spans, tokens, budget_tokens, counter.name, selection.shadow_price, selection.gap,
@@ -351,8 +428,9 @@ def _packet(
 
 
 def _entry(
-    record: Record, status: Status, body: Sequence[str], runs: Sequence[tuple[int, int]], utility: float | None, counter: TokenCounter
-) -> PacketEntry:
+    record: Record, status: Status, body: Sequence[str], runs: Sequence[tuple[int, int]], utility: float | None, counter: TokenCounter,
+    *, is_pinned: bool,
+) -> PacketEntry:  # fmt: skip
     """A record as it is shown; lines are named where they are one piece."""
     is_whole = list(runs) == [(0, len(body) - 1)]
     part = "".join(join_text(_run(record, body, first, last)) for first, last in runs)
@@ -361,7 +439,7 @@ def _entry(
     return PacketEntry(
         record.id, make_handle(record.id), Layer(record.layer), record.kind, record.name,
         Resolution.FULL if is_whole else Resolution.FOLDED, counter.count(part), round(shown, 6),
-        _why(record, status, utility), part, is_whole, record.path, start, end, record.session, record.uuid,
+        _why(record, status, utility, is_pinned=is_pinned), part, is_whole, record.path, start, end, record.session, record.uuid,
     )  # fmt: skip
 
 
@@ -389,8 +467,9 @@ def _cover_entry(record: Record, part: str, utility: float, counter: TokenCounte
     )  # fmt: skip
 
 
-def _why(record: Record, status: Status, utility: float | None) -> tuple[MatchReason, ...]:
+def _why(record: Record, status: Status, utility: float | None, *, is_pinned: bool) -> tuple[MatchReason, ...]:
     needed = MatchReason(MatchKind.LAST_ACTION) if utility is None else MatchReason(MatchKind.NEEDED_AGAIN, (f"{utility:.2f}",))
+    needed = MatchReason(MatchKind.PINNED) if is_pinned else needed
     why = [needed, MatchReason(MatchKind.OF_KIND, (record.kind,))]
     if status.is_suspect:
         why.append(MatchReason(MatchKind.SUSPECT, end=status.reason))

@@ -12,6 +12,7 @@ from functools import partial
 
 from clew.compaction import compressed
 from clew.errors import OriginalPurged
+from clew.lifecycle import marks
 from clew.lifecycle.packets import PACKET_KIND, find_citing, packets_source
 from clew.lifecycle.redaction import PRODUCER, TRANSCRIPT_KIND, build_piece_delta, rebuild_progress, redact_records
 from clew.ranking.importance import NEUTRAL, compute_importance
@@ -82,16 +83,18 @@ def purge_records(writer: Writer, workspace: str, ids: Sequence[str], *, reason:
     """Erase records, originals that nothing else needs, and their transcript lines; leave a tombstone of each.
 
     Texts that a model made of a session with these records go too, and the log of what was added to its prompts: their words may stand
-    in them. So do the packets of other sessions that point at one of them.
+    in them. So do the packets of other sessions that point at one of them, and what a person marked of them.
     """
     doomed = list(ids)
     changes: list[Delta] = []
     with writer.snapshot(LOCAL, workspace) as snapshot:
         told: dict[str, list[Record]] = {}
         for record in snapshot.records(ids):
-            if record.session and record.kind not in (compressed.KIND, PACKET_KIND):
+            if not record.session or record.kind == PACKET_KIND or record.kind in marks.MARK_KINDS:
+                continue
+            if record.kind != compressed.KIND:
                 doomed += compressed.compressed_ids_containing(snapshot, record)
-            if record.session and record.kind not in (TRANSCRIPT_KIND, PACKET_KIND):
+            if record.kind != TRANSCRIPT_KIND:
                 doomed += _derived(snapshot, record)
                 told.setdefault(record.source, []).append(record)
         for source, records in told.items():
@@ -99,6 +102,8 @@ def purge_records(writer: Writer, workspace: str, ids: Sequence[str], *, reason:
             _redact_note(snapshot, source, changes)
         sessions = {record.session for records in told.values() for record in records}
         doomed += find_citing(snapshot, sessions, list(map(make_handle, doomed)))
+        gone = snapshot.records(list(dict.fromkeys(doomed)))
+        doomed += marks.find_citing(snapshot, gone, [_text_of(snapshot, record) for records in told.values() for record in records])
     if changes:
         writer.apply(workspace, changes)
     purged = writer.purge(workspace, list(dict.fromkeys(doomed)), mask_text(reason), now_ns)
@@ -110,11 +115,16 @@ def purge_records(writer: Writer, workspace: str, ids: Sequence[str], *, reason:
 def purge_whole_source(writer: Writer, workspace: str, source: str, *, reason: str, now_ns: int) -> PurgeResult:
     """Erase a whole source, a session or a file, with all its records ever, texts that a model made of it, and packets that name it."""
     session, gone = source.removeprefix("session:").partition("/")[0], PurgeResult(0, 0, 0)
-    beside = (compressed.compressed_source(session), packets_source(session)) if source.startswith("session:") else ()
+    beside: tuple[str, ...] = ()
+    if source.startswith("session:"):
+        beside = (compressed.compressed_source(session), packets_source(session), marks.marks_source(session))
     if source.startswith("file:"):
         gone = purge_packets_naming(writer, workspace, source.removeprefix("file:"), reason=reason, now_ns=now_ns)
     with writer.snapshot(LOCAL, workspace) as snapshot:
         known = snapshot.states_of_sources(beside)
+        others = marks.find_marks_of_session(snapshot, session) if beside else []
+    if others:
+        writer.purge(workspace, others, mask_text(reason), now_ns)
     for each in (*known, source):
         one = writer.purge_source(workspace, each, mask_text(reason), now_ns)
         gone = PurgeResult(gone.records + one.records, gone.blobs + one.blobs, gone.size + one.size)
@@ -122,9 +132,9 @@ def purge_whole_source(writer: Writer, workspace: str, source: str, *, reason: s
 
 
 def purge_packets_naming(writer: Writer, workspace: str, path: str, *, reason: str, now_ns: int) -> PurgeResult:
-    """Erase what the log says of prompts to which the file at `path` was added."""
+    """Erase what the log says of prompts to which the file at `path` was added, and that it was noise in some."""
     with writer.snapshot(LOCAL, workspace) as snapshot:
-        ids = find_citing(snapshot, (), [path])
+        ids = [*find_citing(snapshot, (), [path]), *marks.find_citing(snapshot, (), paths=[path])]
     return writer.purge(workspace, ids, mask_text(reason), now_ns) if ids else PurgeResult(0, 0, 0)
 
 

@@ -2,6 +2,7 @@
 
 from clew.records.deltas import Blob, Delta, SourceState, Supersession
 from clew.records.edges import Edge, EdgeKind
+from clew.records.marks import EVERY_LINE, ClaimPart, Correction, Mark, Noise, Pin, PinnedLines
 from clew.records.observations import Observation, ObservationKind, TokenUsage
 from clew.records.packets import Packet, PacketEntry
 from clew.records.reasons import EndKind, EndReason, MatchKind, MatchReason, Remark, RemarkKind
@@ -57,6 +58,7 @@ from clew.records.tool_calls import (
 )
 
 __all__ = [
+    "EVERY_LINE",
     "FIRST_FENCE",
     "NEXT_FENCE",
     "PLACEHOLDER_NONCE",
@@ -66,7 +68,9 @@ __all__ = [
     "Blob",
     "CallOutcome",
     "CheckResult",
+    "ClaimPart",
     "CommitMade",
+    "Correction",
     "DeadEnd",
     "Delta",
     "Edge",
@@ -82,13 +86,17 @@ __all__ = [
     "FileView",
     "Hunk",
     "Layer",
+    "Mark",
     "MatchKind",
     "MatchReason",
+    "Noise",
     "Observation",
     "ObservationKind",
     "OpenError",
     "Packet",
     "PacketEntry",
+    "Pin",
+    "PinnedLines",
     "PlanChange",
     "PlanStep",
     "QuestionAnswer",

@@ -99,6 +99,7 @@ class MatchKind(StrEnum):
     TIME = "time"  # it is of the time that the question asks for
     BESIDE = "beside"  # its neighbours hold the question's words
     RENEWED = "renewed"  # (by, sentence): it was said anew
+    PINNED = "pinned"  # by the user, by hand
     LAST_ACTION = "last action"  # it is one of the last of the turn
     NEEDED_AGAIN = "needed again"  # so many uses of lines like these are expected, in words
     OF_KIND = "of kind"

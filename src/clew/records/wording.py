@@ -29,6 +29,7 @@ _FORMS: dict[MatchKind, str] = {
     MatchKind.INTERNAL: "used in its own file, or by tests",
     MatchKind.TIME: "of the time that is asked for",
     MatchKind.BESIDE: "beside turns that hold the question's words",
+    MatchKind.PINNED: "pinned by you",
     MatchKind.LAST_ACTION: "one of the turn's last actions",
     MatchKind.NEEDED_AGAIN: "lines like these are needed again: {} expected",
     MatchKind.OF_KIND: "{}",

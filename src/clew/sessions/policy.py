@@ -19,7 +19,8 @@ from pathlib import Path
 
 from clew import usecases
 from clew.errors import ClewError
-from clew.records import Author, Observation, Packet, Span, Spans, TaskState, clew_span, join_text, merge_spans, outside_span
+from clew.lifecycle.marks import StoredMark
+from clew.records import Author, Correction, Observation, Packet, Span, Spans, TaskState, clew_span, join_text, merge_spans, outside_span
 from clew.sessions.context import DaemonContext
 from clew.sessions.fencing import render_for_model
 from clew.sessions.live import LastPacket, LiveSession, LiveSessions
@@ -75,7 +76,7 @@ class SessionPolicy:
         self.context, self.sessions, self.transcripts_of = context, sessions, transcripts_of
         self._prompts: dict[str, tuple[str, float]] = {}
         self._late: set[int] = set()  # times of prompts whose packet did not reach the client, until it is logged
-        self._prepared: OrderedDict[tuple[str, int, int, int, int], Spans] = OrderedDict()
+        self._prepared: OrderedDict[tuple[str, int, int, int, int, str], Spans] = OrderedDict()
         self._preparing = threading.Lock()
         self._reading = threading.Lock()  # one thread ingests a transcript at a time: two would begin at the same line
 
@@ -154,18 +155,20 @@ class SessionPolicy:
     def _state_of(self, transcript: str, cwd: str, budget: int, seconds_max: float = _HAND_OFF_S) -> Spans:
         """Return the hand-off of a transcript within a budget, from the cache while the transcript is unchanged."""
         status = Path(transcript).stat()
-        key = (transcript, budget, status.st_size, status.st_mtime_ns, _index_stamp(Path(cwd)))
+        found = find_session_files(Path(transcript))
+        corrections = self._read_corrections(cwd, found.id)
+        marks = "".join(each.handle for each in corrections)
+        key = (transcript, budget, status.st_size, status.st_mtime_ns, _index_stamp(Path(cwd)), marks)
         with self._preparing:
             if key in self._prepared:
                 return self._prepared[key]
 
         def render(reader: ProgressReader) -> tuple[Spans, bool]:
             spans = usecases.compact.render_progress(
-                found, reader.progress, reader.unread_bytes, budget_tokens=budget, tokenizer=self.context.settings.tokenizer
+                found, reader.progress, reader.unread_bytes, corrections, budget_tokens=budget, tokenizer=self.context.settings.tokenizer
             )
             return spans, not reader.unread_bytes
 
-        found = find_session_files(Path(transcript))
         spans, is_whole = self.sessions.follow(found, partial(self._open_reader, cwd), render, seconds_max)
         if is_whole:
             with self._preparing:
@@ -187,7 +190,20 @@ class SessionPolicy:
         if not live.has_transcript:
             return TaskState()
         session, opened = find_session_files(Path(live.transcript)), partial(self._open_reader, live.cwd)
-        return self.sessions.follow(session, opened, lambda reader: reader.progress.tracker.state(), _READ_S)
+
+        def read(reader: ProgressReader) -> TaskState:
+            found = self._read_corrections(live.cwd, session.id)
+            return usecases.marks.correct_state(reader.progress.tracker.state(), reader.progress.places, found)
+
+        return self.sessions.follow(session, opened, read, _READ_S)
+
+    def _read_corrections(self, cwd: str, session: str) -> list[StoredMark[Correction]]:
+        """Return what the user corrected by hand of a session's state; nothing where the store cannot be read."""
+        try:
+            return self.context.get_engine().read_marks(Path(cwd), session).list_corrections() if cwd else []
+        except ClewError as error:
+            self.context.record_error("store", error)
+            return []
 
     def _find_earlier_transcript(self, live: LiveSession, *, is_cleared: bool) -> Path | None:
         """Return the transcript of the previous session: after a clear that of the same client, else the latest of the repository.

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from clew.usecases import impact as impact
     from clew.usecases import index as index
     from clew.usecases import ingest as ingest
+    from clew.usecases import marks as marks
     from clew.usecases import packets as packets
     from clew.usecases import preview as preview
     from clew.usecases import progress as progress

@@ -78,10 +78,11 @@ def augment_transcript(
     else:
         found, lines = ingest.load_stored_transcript(store, find_memory(store, path)[0], transcript)
     line, uuid, prompt = _find_prompt(lines, found, None if at is None else find_line(lines, at))
-    before = read_progress(store, transcript, path=path, at=str(line)).progress
+    read = read_progress(store, transcript, path=path, at=str(line))
+    before = read.progress
     packet = augment_prompt(
         store, settings, path, prompt,
-        budget_tokens=budget_tokens, tokenizer=tokenizer, task=before.tracker.state(), session=found.id,
+        budget_tokens=budget_tokens, tokenizer=tokenizer, task=read.state(), session=found.id,
     )  # fmt: skip
     return PromptAddition(found.id, uuid, line, before.uuid, packet)
 

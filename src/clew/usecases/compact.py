@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache, partial
 from math import inf
@@ -15,11 +15,23 @@ from clew.compaction.compact import compact as choose_lines
 from clew.compaction.earlier import build_section
 from clew.compaction.keep import ScoringNetwork
 from clew.lifecycle.apply import apply_deltas
+from clew.lifecycle.marks import StoredMark
 from clew.packet.options import OriginalCache
 from clew.packet.retrieve import count_tokens
 from clew.ranking.question import Question
 from clew.recall.recall import recall
-from clew.records import Observation, ObservationKind, Packet, Spans, TaskState, clew_span, make_handle, merge_spans
+from clew.records import (
+    Correction,
+    Observation,
+    ObservationKind,
+    Packet,
+    PinnedLines,
+    Spans,
+    TaskState,
+    clew_span,
+    make_handle,
+    merge_spans,
+)
 from clew.settings import Settings
 from clew.store.memory import MemoryStore
 from clew.store.ports import LOCAL, Reader, Snapshot, Writer
@@ -30,6 +42,7 @@ from clew.transcript.progress import CUTS_MAX, SessionProgress, start_progress
 from clew.transcript.session_files import SessionFiles
 from clew.usecases import ingest
 from clew.usecases.inputs import check_budget, get_source_state, load_configured_embedder, render_for_counting
+from clew.usecases.marks import SessionMarks, correct_state
 from clew.usecases.places import find_memory, find_session_root
 from clew.usecases.progress import find_line, read_progress
 from clew.usecases.work_tree import ask_git
@@ -51,6 +64,7 @@ class CompactionInput:
     as_of_ns      the time whose records of `store` are meant, 0 for all; only those before the observation `seq_end`, None for all.
     load_earlier  returns the input of the client's previous compaction, None if there was none: what was shown in that window is
                   shown in the same form while it is true.
+    pins          what a person decided about lines of it, as it held at that time.
     """
 
     store: Writer
@@ -62,6 +76,7 @@ class CompactionInput:
     load_earlier: Callable[[], CompactionInput | None]
     as_of_ns: int = 0
     seq_end: int | None = None
+    pins: PinnedLines = field(default_factory=PinnedLines)
 
     def build_packet(self, budget_tokens: int, networks: tuple[ScoringNetwork, ScoringNetwork] | None = None) -> Packet:
         """Return the compacted window, at most `budget_tokens` long; `networks` replace the shipped scoring networks."""
@@ -88,7 +103,7 @@ class CompactionInput:
         return choose_lines(
             snapshot, self.source, self.state,
             render_front=render, budget_tokens=budget_tokens, counter=self.counter, kept=kept, using=using,
-            seq_end=self.seq_end,
+            seq_end=self.seq_end, pins=self.pins,
         )  # fmt: skip
 
 
@@ -111,7 +126,7 @@ def compact(
     made = load_stored_input(store, key, found, tokenizer) if at is None else None
     if made is None:
         found, lines = ingest.load_transcript(store, settings, key, session, path)
-        made = load_compaction_input(store, found, lines[: find_line(lines, at)], tokenizer=tokenizer, path=path)
+        made = load_compaction_input(store, found, lines[: find_line(lines, at)], tokenizer=tokenizer, path=path, is_end=at is None)
     return _with_earlier(store, settings, path, made, found.id, budget_tokens) if with_earlier else made.build_packet(budget_tokens)
 
 
@@ -126,18 +141,20 @@ def load_stored_input(store: Writer, key: str, session: SessionFiles, tokenizer:
     kept = load_stored_progress(stored) if stored else None
     if kept is None or not all(cut.at_ns for cut in kept[0].cuts):  # without times nobody knows which records were there
         return None
-    progress, cuts = kept[0], kept[0].cuts
+    progress, cuts, marks = kept[0], kept[0].cuts, SessionMarks(store, key, session.id)
 
     def load_earlier(number: int) -> CompactionInput | None:
         if not number:
             return None
         cut = cuts[number - 1]
         earlier = cache(partial(load_earlier, number - 1))
-        state = _with_last_request(cut.load_state())
-        return CompactionInput(store, key, source, state, counter, cut.at_ns, earlier, as_of_ns=cut.at_ns, seq_end=cut.seq)
+        state = _with_last_request(marks.correct(cut.load_state(), progress.places, until_ns=cut.at_ns))
+        pins = marks.read_pins(until_ns=cut.at_ns)
+        return CompactionInput(store, key, source, state, counter, cut.at_ns, earlier, as_of_ns=cut.at_ns, seq_end=cut.seq, pins=pins)
 
     last = cache(partial(load_earlier, len(cuts)))
-    return CompactionInput(store, key, source, _with_last_request(progress.tracker.state()), counter, progress.at_ns, last)
+    state = _with_last_request(marks.correct(progress.tracker.state(), progress.places))
+    return CompactionInput(store, key, source, state, counter, progress.at_ns, last, pins=marks.read_pins())
 
 
 def hand_off(
@@ -152,13 +169,18 @@ def hand_off(
     Raises UnknownHandle for a session that is not stored, NotReadable for a file that is no transcript.
     """
     read = read_progress(store, session, path=path, seconds_max=seconds_max)
-    return render_progress(read.session, read.progress, read.unread_bytes, budget_tokens=budget_tokens, tokenizer=tokenizer)
+    return render_progress(
+        read.session, read.progress, read.unread_bytes, read.corrections, budget_tokens=budget_tokens, tokenizer=tokenizer
+    )
 
 
 def render_progress(
-    session: SessionFiles, progress: SessionProgress, unread_bytes: int, *, budget_tokens: int, tokenizer: str
+    session: SessionFiles, progress: SessionProgress, unread_bytes: int, corrections: Sequence[StoredMark[Correction]], *,
+    budget_tokens: int, tokenizer: str,
 ) -> Spans:  # fmt: skip
-    """Return a session's progress as text, with what git says now of its files; where `unread_bytes` follow it, of when it is instead."""
+    """Return a session's progress as text, with what git says now of its files and what the user corrected; where `unread_bytes` follow
+    it, of when it is instead.
+    """
     state, counter, late = progress.tracker.state(), make_counter(tokenizer), ""
     if not state.goals:
         return ()
@@ -166,7 +188,7 @@ def render_progress(
         at_s = {uuid: seconds for uuid, (_, seconds) in progress.places.items()}
         answer = ask_git(state.files, Path(progress.tracker.root), session.id, lambda uuid: at_s.get(uuid, 0))
         state = progress.tracker.state_with(answer) if answer else state
-    state = _with_last_request(state)
+    state = _with_last_request(correct_state(state, progress.places, corrections))
     if unread_bytes:
         when = datetime.fromtimestamp(progress.at_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M UTC") if progress.at_ns else "an unknown time"
         late = (
@@ -187,11 +209,13 @@ def load_compaction_input(
     path: Path,
     root: Path | None = None,
     earlier_max: int = EARLIER_COMPACTIONS_MAX,
+    is_end: bool = False,
 ) -> CompactionInput:
     """Parse these lines of a session's transcript, and return what compacting them to any budget needs.
 
     root         root of its repository, if that is no folder of this machine; None for the repository that holds `path`.
     earlier_max  earlier compactions of the session that are taken into account at most.
+    is_end       the lines are the whole transcript, so what a person marks now holds for it; else what was marked before its last line.
     """
     key, held_in = find_memory(store, path)
     root = root or find_session_root(session.cwd, held_in)
@@ -210,14 +234,16 @@ def load_compaction_input(
     with store.snapshot(LOCAL, key) as known, prefix.snapshot(LOCAL, key) as held:
         made = compressed.copy_compressed(known, session.id, held)
     apply_deltas(prefix, key, made)
+    marks, until_ns = SessionMarks(store, key, session.id), 0 if is_end else progress.at_ns
     return CompactionInput(
         prefix,
         key,
         transcript_source(session),
-        _with_last_request(progress.tracker.state()),
+        _with_last_request(marks.correct(progress.tracker.state(), progress.places, until_ns=until_ns)),
         make_counter(tokenizer),
         progress.at_ns,
         cache(partial(_load_earlier, store, session, lines, cuts, tokenizer=tokenizer, path=path, root=root, back=earlier_max)),
+        pins=marks.read_pins(until_ns=until_ns),
     )
 
 

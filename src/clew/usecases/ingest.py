@@ -22,6 +22,7 @@ from clew.transcript.parse import open_transcript
 from clew.transcript.session_files import SessionFiles, find_session_files, find_sessions, find_start_folder
 from clew.usecases.couplings import couple_files
 from clew.usecases.inputs import ProgressCallback, get_source_state
+from clew.usecases.marks import apply_rule_ends
 from clew.usecases.places import open_session_memory
 
 PRODUCER = "engine/1"
@@ -183,6 +184,7 @@ def _take_session(store: Writer, key: str, session: SessionFiles, deltas: Iterab
         return
     if get_source_state(store, key, live_source(session.id)) is not None:  # the transcript now holds what was written live
         apply_deltas(store, key, [Delta(PRODUCER, live_source(session.id), is_whole=True)])
+    apply_rule_ends(store, key, session.id)
     told = build_report(state)
     done.sessions += 1
     done.records += totals.added

@@ -8,8 +8,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from clew.compaction.compact import main_thread_records
+from clew.lifecycle.marks import StoredMark
 from clew.packet.options import OriginalCache
-from clew.records import MatchReason, Packet, Record, Status
+from clew.records import MatchReason, Packet, Pin, Record, Status
 from clew.store.ports import LOCAL, Writer
 from clew.transcript.follow import ARCHIVES, transcript_source
 from clew.transcript.parse import open_transcript
@@ -17,6 +18,7 @@ from clew.transcript.session_files import SessionFiles
 from clew.usecases import ingest
 from clew.usecases.compact import CompactionInput, load_compaction_input, load_stored_input
 from clew.usecases.inputs import check_budget, get_source_state
+from clew.usecases.marks import SessionMarks
 from clew.usecases.places import find_memory
 from clew.usecases.progress import find_line
 
@@ -38,6 +40,7 @@ class PreviewedRecord:
     shown   spans of lines of `text` that stay, 0-based, inclusive; tokens_after  of those.
     why     reasons for what is shown, strongest first; of what is left out the record's status says why, or the budget is the reason.
     is_in_window  it was in the window since the last compaction; an older one is only in clew's memory of the session.
+    pins    what a person decided by hand about lines of it.
     """
 
     record: Record
@@ -49,6 +52,12 @@ class PreviewedRecord:
     tokens_after: int
     why: tuple[MatchReason, ...] = ()
     is_in_window: bool = True
+    pins: tuple[StoredMark[Pin], ...] = ()
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether a person pinned it or lines of it."""
+        return any(not each.mark.is_dropped for each in self.pins)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +71,11 @@ class CompactionPreview:
     def tokens_before(self) -> int:
         """Tokens of the records that stand in the window now."""
         return sum(each.tokens_before for each in self.records if each.is_in_window)
+
+    @property
+    def unfitting(self) -> int:
+        """Number of pinned records of which no line fits into the budget."""
+        return sum(each.is_pinned and not each.shown for each in self.records)
 
 
 def preview_compaction(
@@ -84,13 +98,17 @@ def preview_compaction(
         originals = OriginalCache(snapshot)
         originals.read(record.full_text for record in records)
         texts = [originals.text_of(record.full_text) for record in records]
+    pins: dict[str, list[StoredMark[Pin]]] = {}
+    marks = SessionMarks(store, made.workspace, made.source.removeprefix("session:"))
+    for each in marks.list_pins(until_ns=0 if at is None else made.at_ns):
+        pins.setdefault(each.mark.record_id, []).append(each)
     found: list[PreviewedRecord] = []
     for record, status, text in zip(records, statuses, texts, strict=True):
         spans = tuple(sorted(shown.get(record.id, ())))
         found.append(
             PreviewedRecord(
                 record, status, text, _fate(status, text, spans, said), spans, made.counter.count(text), tokens.get(record.id, 0),
-                why.get(record.id, ()), record.seq > begun,
+                why.get(record.id, ()), record.seq > begun, tuple(pins.get(record.id, ())),
             )
         )  # fmt: skip
     return CompactionPreview(packet, tuple(found))
@@ -109,7 +127,7 @@ def _load_input(store: Writer, session: str, at: str | None, tokenizer: str, pat
             return made
         with open_transcript(file) as stream:
             lines = stream.readlines()
-    return load_compaction_input(store, found, lines[: find_line(lines, at)], tokenizer=tokenizer, path=path)
+    return load_compaction_input(store, found, lines[: find_line(lines, at)], tokenizer=tokenizer, path=path, is_end=at is None)
 
 
 def _is_whole(store: Writer, key: str, session: SessionFiles) -> bool:

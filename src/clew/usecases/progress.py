@@ -7,13 +7,15 @@ not ingested yet about 60 ms a megabyte.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
 
 import msgspec
 
 from clew.errors import UnknownRecord
+from clew.lifecycle.marks import StoredMark
+from clew.records import Correction, TaskState
 from clew.store.ports import Reader
 from clew.transcript.follow import ProgressReader, load_stored_progress, transcript_source
 from clew.transcript.parse import TranscriptReader, open_transcript
@@ -21,6 +23,7 @@ from clew.transcript.progress import SessionProgress, start_progress
 from clew.transcript.session_files import SessionFiles, build_origin
 from clew.usecases import ingest
 from clew.usecases.inputs import get_source_state
+from clew.usecases.marks import SessionMarks, correct_state
 from clew.usecases.places import find_memory, find_session_root
 
 
@@ -30,12 +33,18 @@ class ReadProgress:
 
     line          0-based line before which it holds: the number of lines that were read.
     unread_bytes  what the transcript holds behind that line and there was no time for.
+    corrections   what the user corrected by hand until then, the earliest first.
     """
 
     session: SessionFiles
     progress: SessionProgress
     line: int
     unread_bytes: int = 0
+    corrections: tuple[StoredMark[Correction], ...] = ()
+
+    def state(self) -> TaskState:
+        """Return the task state as the user corrected it."""
+        return correct_state(self.progress.tracker.state(), self.progress.places, self.corrections)
 
 
 def read_progress(store: Reader, session: str, *, path: Path, at: str | None = None, seconds_max: float = inf) -> ReadProgress:
@@ -46,6 +55,13 @@ def read_progress(store: Reader, session: str, *, path: Path, at: str | None = N
     seconds_max  time to read what is not stored yet; what is left then is counted, and the progress is that of before it.
     Raises UnknownRecord for `at`, UnknownHandle for a session that is not stored, NotReadable for a file that is no transcript.
     """
+    key, _ = find_memory(store, path)
+    read = _read_progress(store, session, path=path, at=at, seconds_max=seconds_max)
+    until_ns = 0 if at is None else read.progress.at_ns
+    return replace(read, corrections=tuple(SessionMarks(store, key, read.session.id).list_corrections(until_ns=until_ns)))
+
+
+def _read_progress(store: Reader, session: str, *, path: Path, at: str | None, seconds_max: float) -> ReadProgress:
     key, root = find_memory(store, path)
     file = Path(session)
     if file.exists():

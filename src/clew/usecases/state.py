@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 from typing import Any
 
-from clew.records import CheckResult, EndedRequest, FileState, TaskState, Trust, UserStatement, make_handle
+from clew.lifecycle.marks import StoredMark
+from clew.records import CheckResult, Correction, EndedRequest, FileState, TaskState, Trust, UserStatement, make_handle
 from clew.store.ports import LOCAL, Reader
 from clew.transcript.follow import transcript_source
 from clew.usecases.places import find_memory
@@ -25,6 +26,7 @@ class SessionState:
     uuid     of the last observation before it, "" for none; `at_ns` its time, 0 when unknown.
     lines    0-based line of the transcript by uuid, of the records that the state rests on.
     handles  handle of a stored record by uuid; empty where the session is not ingested.
+    corrections  what the user corrected by hand, the earliest first.
     """
 
     session: str
@@ -35,6 +37,7 @@ class SessionState:
     state: TaskState
     lines: Mapping[str, int]
     handles: Mapping[str, str]
+    corrections: Sequence[StoredMark[Correction]] = ()
 
 
 def read_state(store: Reader, session: str, *, at: str | None, path: Path, seconds_max: float = inf) -> SessionState:
@@ -53,7 +56,7 @@ def read_state(store: Reader, session: str, *, at: str | None, path: Path, secon
     progress = read.progress
     lines = {uuid: line for uuid, (line, _) in progress.places.items()}
     return SessionState(
-        read.session.id, read.line, read.unread_bytes, progress.uuid, progress.at_ns, progress.tracker.state(), lines, handles
+        read.session.id, read.line, read.unread_bytes, progress.uuid, progress.at_ns, read.state(), lines, handles, read.corrections
     )
 
 
@@ -84,6 +87,7 @@ def describe_state(found: SessionState) -> dict[str, Any]:
         "decisions": [
             claim.of(reply.uuid, Trust.USER, question=reply.asked, text=reply.text, chosen=reply.chosen) for reply in state.replies
         ],
+        "corrections": [claim.corrected(each) for each in found.corrections],
         "said": [claim.of(message.uuid, Trust.OBSERVED, text=message.text) for message in state.messages[-1:]],
     }
 
@@ -107,6 +111,15 @@ class _Claims:
 
     def said(self, statement: UserStatement) -> dict[str, Any]:
         return self.of(statement.uuid, Trust.USER, text=statement.text, is_typed=statement.is_typed)
+
+    def corrected(self, each: StoredMark[Correction]) -> dict[str, Any]:
+        """A correction by hand: `mark` is the handle by which it is taken back."""
+        mark = each.mark
+        return self.of(
+            mark.uuid, Trust.USER,
+            part=mark.part.value, was=mark.words, text=mark.now, is_done=mark.is_done, is_everywhere=mark.is_everywhere,
+            at_ns=mark.at_ns, by=dict(each.record.lineage).get("by", ""), mark=each.handle, session=each.record.session,
+        )  # fmt: skip
 
     def ended(self, each: EndedRequest) -> dict[str, Any]:
         check = each.check and {"command": each.check.command, "verdict": each.check.verdict.value, "evidence": each.check.evidence}

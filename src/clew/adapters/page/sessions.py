@@ -69,6 +69,11 @@ class FoundSession:
     name: str
     path: Path
 
+    @property
+    def session(self) -> str:
+        """The session's own id, under which it is stored; that of the sample is in its transcript."""
+        return find_session_files(self.row.file).id if self.row.id == SAMPLE and self.row.file else self.row.id
+
 
 class SessionCatalogue:
     """All sessions of this user, and their titles as far as they were read."""

@@ -22,6 +22,8 @@ VIEWS: tuple[tuple[str, View], ...] = (
 POSTS: tuple[tuple[str, View], ...] = (
     ("/actions/{action}/cancel", actions.cancel),
     ("/eval/start", evaluation.start_eval),
+    ("/sessions/{session}/mark", compactions.mark),
+    ("/sessions/{session}/correct", sessions.correct),
     ("/memory/remember", memory.remember),
     ("/records/{workspace}/{handle}/forget", memory.forget),
     ("/records/{workspace}/{handle}/purge", memory.purge),

@@ -6,13 +6,17 @@ import threading
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from starlette.responses import Response
 
+from clew.adapters.page.render import link
 from clew.adapters.page.sessions import FoundSession
 from clew.adapters.page.views.view import Form, NotFound, Query, Viewer, page, turn_to
+from clew.errors import UsageError
 from clew.records import MatchKind, make_handle
 from clew.records.wording import describe_end, describe_reason
+from clew.usecases.marks import BY_PAGE
 from clew.usecases.preview import CompactionPreview, Fate, PreviewedRecord
 
 ROWS = 40
@@ -32,6 +36,12 @@ class LineRun:
     first: int
     lines: list[str]
 
+    @property
+    def where(self) -> str:
+        """The numbers of its lines, in words."""
+        last = self.first + len(self.lines) - 1
+        return f"line {self.first}" if last == self.first else f"lines {self.first}–{last}"
+
 
 def show_preview(viewer: Viewer, query: Query, _: Form) -> Response:
     """Show the fate of each record at a compaction here (or before the line `at`), and the window that is left."""
@@ -50,6 +60,7 @@ def show_preview(viewer: Viewer, query: Query, _: Form) -> Response:
         preview=preview, rows=rows, shown=[(each, make_handle(each.record.id), explain_fate(each)) for each in rows.rows],
         counts=[(each, counts[each], tokens[each]) for each in Fate], fate=fate, cuts=cuts, summary=summary,
         before=sum(each.tokens_before for each in preview.records),
+        pinned=[(each, make_handle(each.record.id)) for each in preview.records if each.pins],
     )  # fmt: skip
 
 
@@ -65,12 +76,15 @@ def show_record(viewer: Viewer, query: Query, _: Form) -> Response:
     return page(
         "record_lines.html", "/", each.record.name,
         session=found.row, head=viewer.catalogue.read_head(found.row), tab="compactions", each=each, handle=handle, runs=runs, left=left,
-        why=explain_fate(each), is_part=query.get("part") == "yes",
+        why=explain_fate(each), at=query.get("at"), budget=_budget(viewer, query), fate=query.get("fate"), number=query.get("page"),
+        is_part=query.get("part") == "yes",
     )  # fmt: skip
 
 
 def explain_fate(each: PreviewedRecord) -> str:
     """Return why a record is kept or left out, in words."""
+    if told := _explain_pins(each):
+        return told
     if each.shown:
         return "; ".join(describe_reason(reason) for reason in each.why if reason.kind is not MatchKind.OF_KIND)
     if each.fate is Fate.HANDED_OFF:
@@ -78,6 +92,38 @@ def explain_fate(each: PreviewedRecord) -> str:
     if each.fate is Fate.ENDED:
         return describe_end(each.status.reason) or "something newer replaced it"
     return "other lines were likelier to be needed again, for their tokens"
+
+
+def _explain_pins(each: PreviewedRecord) -> str:
+    """Return what a person's pins did to a record, "" where they decided nothing."""
+    if each.is_pinned:
+        return "pinned by you" if each.shown else "pinned by you, but it does not fit into this budget: only its handle stands there"
+    if any(not pin.mark.first for pin in each.pins):
+        return "dropped by you"
+    return "lines of it dropped by you" if each.pins and not each.shown else ""
+
+
+def mark(viewer: Viewer, query: Query, form: Form) -> str:
+    """Pin or drop a record or lines of it for the next compaction, or take that back; return to the compactions."""
+    found = viewer.catalogue.find(query.path["session"])
+    here = f"/sessions/{quote(found.row.id, safe='')}/compactions"
+    back = link(here, budget=form.get("budget"), fate=form.get("fate"), page=form.get("page"))
+    if form.get("undo"):
+        viewer.engine.take_back(found.path, [form.get("undo")], by=BY_PAGE)
+        return f"{back}#fates"
+    if form.get("what") not in ("pin", "drop"):
+        raise UsageError("nothing was marked\nhint: pin or drop")
+    handle, budget = form.get("handle"), viewer.engine.settings.compact_budget_tokens
+    preview = load_preview(viewer, found, "", Query({"budget": form.get("budget")}).number("budget", budget, low=200, high=400_000))
+    each = next((each for each in preview.records if handle and make_handle(each.record.id) == handle), None)
+    if each is None:
+        raise NotFound(f"this session has no record [{handle}]")
+    lines = Query({"first": form.get("first"), "last": form.get("last")})
+    most = each.text.count("\n") + 1
+    first = lines.number("first", 0, low=1, high=most)
+    last = lines.number("last", most if first else 0, low=1, high=most)
+    viewer.engine.pin(found.path, each.record, first=first or min(last, 1), last=last, is_dropped=form.get("what") == "drop", by=BY_PAGE)
+    return f"{back}#r{handle}"
 
 
 def line_runs(each: PreviewedRecord) -> tuple[list[LineRun], int]:

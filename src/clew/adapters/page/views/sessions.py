@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from typing import Any, cast
+from urllib.parse import quote
 
 import msgspec
 from starlette.responses import Response
 
 from clew.adapters.page.sessions import SAMPLE
 from clew.adapters.page.views.view import Form, Query, Viewer, page, turn_to
-from clew.records import Observation, ObservationKind
+from clew.errors import UsageError
+from clew.records import ClaimPart, Correction, Observation, ObservationKind
+from clew.usecases.marks import BY_PAGE
 from clew.usecases.progress import find_line_of_file
 
 ROWS = 40
@@ -41,7 +44,27 @@ def show_state(viewer: Viewer, query: Query, _: Form) -> Response:
     return page(
         "state.html", "/", "State of the work",
         session=found.row, head=viewer.catalogue.read_head(found.row), state=state, at=at or "", tab="state", sections=_sections(state),
+        original={(each["uuid"], each["text"]): each["was"] for each in state["corrections"] if each["text"]},
     )  # fmt: skip
+
+
+def correct(viewer: Viewer, query: Query, form: Form) -> str:
+    """Store what the user says of a claim, or take that back, and return to the state."""
+    found = viewer.catalogue.find(query.path["session"])
+    here = f"/sessions/{quote(found.row.id, safe='')}"
+    if form.get("undo"):
+        viewer.engine.take_back(found.path, [form.get("undo")], by=BY_PAGE)
+        return f"{here}#corrected"
+    part, how = next((part for part in ClaimPart if part.value == form.get("part")), None), form.get("how")
+    now = form.get("now")
+    if part is None or how not in ("end", "everywhere", "done", "reword") or (how == "reword" and not now):
+        raise UsageError("nothing was corrected\nhint: write the words that are right, or say that the claim does not hold")
+    said = Correction(
+        part, form.get("uuid"), form.fields.get("was", "").replace("\r\n", "\n"), now if how == "reword" else "",
+        is_done=how == "done", is_everywhere=how == "everywhere",
+    )  # fmt: skip
+    viewer.engine.correct(found.path, found.session, said, by=BY_PAGE)
+    return f"{here}#corrected"
 
 
 def show_lines(viewer: Viewer, query: Query, _: Form) -> Response:
