@@ -188,12 +188,13 @@ def recall(
     confidence = model.estimate(describe_answer(found.threads, found.scores, found.candidates, logits))
     if confidence < (model.threshold if confidence_min is None else confidence_min):
         return Recalled(question.text, confidence=confidence)
-    turns = _turns(snapshot, found, logits)
+    held = _find_held(found)
+    turns = _turns(snapshot, found, logits, held)
     names = found.threads.names
     ranked = [(names[each], found.session_scores[each]) for each in found.sessions]
     if not found.time_bonus:
         newest = {names[session]: at_ns for session, at_ns in found.newest_ns.items()}
-        ranked = _newest_first(ranked, _held_by_session(found), newest)
+        ranked = _newest_first(ranked, _held_by_session(found.threads, held), newest)
         turns = _newest_turns_first(turns, found)
     return Recalled(question.text, tuple(turns[:turns_max]), tuple(ranked[:sessions_max]), confidence)
 
@@ -240,15 +241,20 @@ def _is_same_subject(lead: Sequence[str], held: Sequence[str]) -> bool:
     return bool(lead) and len(set(lead).intersection(held)) >= SUBJECT_WORDS_SHARE * len(lead)
 
 
-def _held_by_session(found: Found) -> dict[str, list[str]]:
+def _find_held(found: Found) -> list[tuple[str, Ints]]:
+    """The words of the question, rarest first, each with the candidates that hold it."""
+    terms = sorted(found.scores.terms, key=lambda term: (len(term.turns), term.term))
+    return [(each.term, np.intersect1d(each.turns, found.candidates.at)) for each in terms]
+
+
+def _held_by_session(threads: Threads, held: Sequence[tuple[str, Ints]]) -> dict[str, list[str]]:
     """Words of the question that a session's candidate turns hold, rarest first."""
-    held: dict[str, list[str]] = {}
-    threads = found.threads
-    for each in sorted(found.scores.terms, key=lambda term: (len(term.turns), term.term)):
-        sessions: list[int] = np.unique(threads.sessions[np.intersect1d(each.turns, found.candidates.at)]).tolist()
+    out: dict[str, list[str]] = {}
+    for term, turns in held:
+        sessions: list[int] = np.unique(threads.sessions[turns]).tolist()
         for session in sessions:
-            held.setdefault(threads.names[session], []).append(each.term)
-    return held
+            out.setdefault(threads.names[session], []).append(term)
+    return out
 
 
 def _by_vectors(documents: Documents, threads: Threads, vector: NDArray[np.float32]) -> Floats:
@@ -288,11 +294,11 @@ def _read_times(question: str, asked_ns: int, seen_ns: Mapping[int, int]) -> dic
     return {session: rarity * value for session, value in near.items() if value}
 
 
-def _turns(snapshot: Snapshot, found: Found, logits: Floats) -> list[Turn]:
+def _turns(snapshot: Snapshot, found: Found, logits: Floats, held: Sequence[tuple[str, Ints]]) -> list[Turn]:
     """Return the candidates, best first, each once, with its reasons, what became of it, and what replaced it."""
     at, texts = found.candidates.at.tolist(), dict(zip(found.candidates.at.tolist(), found.candidates.texts, strict=True))
     statuses = dict(zip(at, snapshot.statuses([found.records[each].id for each in at]), strict=True))
-    words = _words(found)
+    words = _words(at, held)
     shares = dict(zip(at, np.exp(logits - logits.max()).tolist(), strict=True))
     best: dict[str, tuple[float, int, tuple[MatchReason, ...]]] = {}
     for each in at:
@@ -325,14 +331,14 @@ def _standing_share(status: Status) -> float:
     return (1.0 if status.is_live else SUPERSEDED_SHARE) * (1.0 if status.tier < Tier.ARCHIVED else SUPERSEDED_SHARE)
 
 
-def _words(found: Found) -> dict[int, list[str]]:
+def _words(at: Sequence[int], held: Sequence[tuple[str, Ints]]) -> dict[int, list[str]]:
     """The words of the question that each candidate holds, rarest first, four at most."""
-    held: dict[int, list[str]] = {each: [] for each in found.candidates.at.tolist()}
-    for term in sorted(found.scores.terms, key=lambda each: (len(each.turns), each.term)):
-        for each in np.intersect1d(term.turns, found.candidates.at).tolist():
-            if len(held[each]) < 4:
-                held[each].append(term.term)
-    return held
+    out: dict[int, list[str]] = {each: [] for each in at}
+    for term, turns in held:
+        for each in turns.tolist():
+            if len(out[each]) < 4:
+                out[each].append(term)
+    return out
 
 
 def _renewed(turns: list[Turn], texts: Mapping[str, str]) -> list[Turn]:
