@@ -110,7 +110,7 @@ def collect_threads(
     """Return the live turns of the sessions that may be recalled; `only` and `exclude` are ids of sessions, `in_window` of records."""
     codes = documents.source_codes
     # Most sources of a repository are files, as many as a hundred thousand: only those of sessions are looked at.
-    sources: list[int] = np.unique(codes[documents.search_scope(PREFIX).mask]).tolist()
+    sources: list[int] = np.flatnonzero(np.bincount(codes[documents.search_scope(PREFIX).mask])).tolist()
     session_of_source = {at: _session_of(documents.sources[at]) for at in sources}
     names = sorted(set(session_of_source.values()))
     number = {name: at for at, name in enumerate(names)}
@@ -142,7 +142,7 @@ def _session_of(source: str) -> str:
 
 def compute_scores(documents: Documents, threads: Threads, terms: Sequence[tuple[str, float]], names: Collection[str]) -> Scores:
     """Return the scores of every turn and session for weighted terms; `names` are those terms that are names of somebody or something."""
-    count, sessions = len(threads.docs), np.unique(threads.sessions)
+    count, sessions = len(threads.docs), np.flatnonzero(np.bincount(threads.sessions))
     norm = 1.0 - B + B * threads.words / max(float(threads.words.mean()), 1e-9)
     length = np.bincount(threads.sessions, threads.words * threads.share, len(threads.names))
     session_norm = 1.0 - SESSION_B + SESSION_B * length / max(float(length[sessions].mean()), 1e-9)
@@ -185,8 +185,9 @@ def _find_turns(documents: Documents, threads: Threads, term: str) -> tuple[Ints
         docs, counts = find_documents_with(documents, form, threads.mask)
         if len(docs):
             at, often = np.concatenate([at, threads.place[docs]]), np.concatenate([often, FORM_SHARE * counts])
-    order = np.unique(at)
-    return order, np.bincount(np.searchsorted(order, at), often, len(order)).astype(np.float64)
+    held = np.bincount(at, often, len(threads.docs)).astype(np.float64)
+    order = np.flatnonzero(held)
+    return order, held[order]
 
 
 @cache

@@ -53,8 +53,10 @@ def recall(
 
 def _find_in_window(snapshot: Snapshot, session: str) -> frozenset[str]:
     """Return the ids of a session's records, its subagents' included, since its last compaction; all of them where there was none."""
+    if not session:
+        return frozenset()
     prefix = f"session:{session}"
     sources = [state.source for state in snapshot.source_states(prefix) if state.source == prefix or state.source.startswith(f"{prefix}/")]
-    records = snapshot.records_of_sources(*sources) if session and sources else []
+    records = snapshot.records_of_sources(*sources) if sources else []
     since = max((record.at_ns for record in records if record.kind == "boundary"), default=0)
     return frozenset(record.id for record in records if record.at_ns >= since)
