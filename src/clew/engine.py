@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from clew.lifecycle.apply import ApplyTotals
     from clew.lifecycle.forget import ForgetReport
     from clew.lifecycle.marks import StoredMark
+    from clew.lifecycle.queue import QueuedWork
     from clew.ranking.files import FileList
     from clew.recall.recall import Recalled
     from clew.records import Correction, Noise, Observation, Packet, Pin, Record, Remark, Spans, TaskState, Tier
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from clew.usecases.preview import CompactionPreview
     from clew.usecases.repair import RereadResult
     from clew.usecases.status import StoreStatus
+    from clew.usecases.work import WorkReport
     from clew.usecases.write import IncomingOutput, NewNote, WriteReport
 
 
@@ -115,13 +117,36 @@ class Engine:
 
     def compress(
         self, path: Path, sessions: Sequence[str], model: Model, *, tokenizer: str, chunk_tokens: int,
-        seconds: float = inf, tokens: float = inf, dry_run: bool = False, progress: ProgressCallback | None = None,
+        seconds: float = inf, tokens: float = inf, dry_run: bool = False, is_queued: bool = False,
+        progress: ProgressCallback | None = None,
     ) -> CompressionReport:  # fmt: skip
-        """Have a model make a short text of each part of these sessions, beside the originals, within limits of time and tokens."""
+        """Have a model make a short text of each part of these sessions, beside the originals, within limits of time and tokens.
+
+        is_queued  what is not done now stays in the queue.
+        """
         return usecases.compress.compress(
             self.store, self.settings, path, sessions, model,
-            tokenizer=tokenizer, chunk_tokens=chunk_tokens, seconds=seconds, tokens=tokens, dry_run=dry_run, progress=progress,
+            tokenizer=tokenizer, chunk_tokens=chunk_tokens, seconds=seconds, tokens=tokens, dry_run=dry_run,
+            is_queued=is_queued, progress=progress,
         )  # fmt: skip
+
+    def work(
+        self, model: Model, *, seconds: float = inf, tokens: float = inf, progress: ProgressCallback | None = None
+    ) -> WorkReport:  # fmt: skip
+        """Have a model do queued jobs of all repositories, the most wanted first, within limits of time and tokens."""
+        return usecases.work.work(self.store, self.settings, model, seconds=seconds, tokens=tokens, progress=progress)
+
+    def has_queued_work(self) -> bool:
+        """Return whether anything is queued for a model."""
+        from clew.lifecycle.queue import list_open_jobs  # lazy: a question asks no queue
+
+        return bool(list_open_jobs(self.store))
+
+    def describe_queue(self) -> list[QueuedWork]:
+        """Return what is queued for a model, by kind of work."""
+        from clew.lifecycle.queue import describe_queue  # lazy: as above
+
+        return describe_queue(self.store)
 
     def reread_repository(
         self, key: str, root: Path, transcripts: Sequence[Path], *, progress: ProgressCallback | None = None

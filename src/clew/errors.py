@@ -185,6 +185,16 @@ class NoModel(UsageError):
         super().__init__(f"{reason}\nhint: {hint}")
 
 
+class WorkTaken(ClewError):
+    """Raised where another process does the same background work at this moment. Nothing was done."""
+
+    exit_code = 1
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(f"{what}: another process is at it\nhint: `clew models stop` ends background work; what it has made stays")
+
+
 class BadModelName(UsageError):
     """Raised where the text that names a model is neither a path nor a URL, or leaves out what is needed."""
 

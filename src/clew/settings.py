@@ -41,6 +41,8 @@ class Settings:
     model           path or URL of the model that works offline (`clew.enrich.models.naming`); "" or "off" for none.
     model_timeout_s  of one request to it.
     model_price     dollars per million tokens of input and of output, such as "1/5"; "" when unknown.
+    model_idle_s    the daemon has it do queued work once nobody asked for so long; 0 for never.
+    model_work_s, model_work_tokens  of one such time without a request, at most.
     compress_chunk_tokens  of a session in one request.
     serve_idle_s     the daemon ends after so long without a request.
     gateway_upstream  base URL of the API that the gateway forwards to.
@@ -59,6 +61,9 @@ class Settings:
     model: str = ""
     model_timeout_s: int = 600
     model_price: str = ""
+    model_idle_s: int = 300
+    model_work_s: int = 3600
+    model_work_tokens: int = 500_000
     compress_chunk_tokens: int = 6000
     serve_idle_s: int = 1800
     gateway_upstream: str = "https://api.anthropic.com"

@@ -24,10 +24,21 @@ def test_the_document_has_a_section_for_each_command_and_no_other() -> None:
     assert list(SECTIONS) == list(COMMANDS)
 
 
+def parameters_of(name: str) -> list[click.Parameter]:
+    """The parameters of a command and of all that it groups."""
+    found: list[click.Parameter] = []
+    left = [command_of(name)]
+    while left:
+        command = left.pop(0)
+        found += command.params
+        left += command.commands.values() if isinstance(command, click.Group) else ()
+    return found
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_and_argument_stands_in_the_usage_line(name: str) -> None:
-    usage = SECTIONS[name].strip().splitlines()[0]
-    for parameter in command_of(name).params:
+    usage = SECTIONS[name].strip().partition("\n\n")[0]  # a line for the command, and one for each that it groups
+    for parameter in parameters_of(name):
         if isinstance(parameter, click.Option):
             assert parameter.opts[0] in usage, parameter.opts
         else:
@@ -36,7 +47,7 @@ def test_every_option_and_argument_stands_in_the_usage_line(name: str) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_no_documented_option_is_made_up(name: str) -> None:
-    known = {word for parameter in command_of(name).params for word in [*parameter.opts, *parameter.secondary_opts]}
+    known = {word for parameter in parameters_of(name) for word in [*parameter.opts, *parameter.secondary_opts]}
 
     assert set(re.findall(r"--[a-z-]+", SECTIONS[name])) <= known
 

@@ -17,7 +17,9 @@ def server() -> Iterator[Server]:
         yield running
 
 
-KEYS = ["name", "kind", "place", "sha256", "context", "prefill_tokens_per_s", "generate_tokens_per_s", "memory_mb", "fits"]
+KEYS = [
+    "name", "kind", "place", "sha256", "context", "prefill_tokens_per_s", "generate_tokens_per_s", "memory_mb", "fits", "queue",
+]  # fmt: skip
 
 
 def test_none_is_named_at_first(clew: Call) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -137,3 +139,31 @@ def test_a_text_is_likelier_behind_one_that_says_it_and_the_rest_of_the_batch_ch
         assert likelihood.log_probabilities(long, then).sum() > behind_other
         with pytest.raises(ValueError, match="2048"):
             likelihood.log_probabilities(told, then * 400)
+
+
+def test_queued_work_is_done_by_a_process_that_may_be_killed(path: Path, tmp_path: Path) -> None:
+    """The whole way with a file: queued by one command, killed at work with its model, done by the next."""
+    home, repo = tmp_path / "home", tmp_path / "repo"
+    (repo / ".git").mkdir(parents=True)
+    session = tmp_path / f"{SESSION}.jsonl"
+    session.write_text("\n".join(turn(0, "Move ledger 0 to its shard.", "python move_rows.py", log(0, 12), "Ledger 0 is moved.")) + "\n")
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE), "CLEW_HOME": str(home), "CLEW_MODEL": str(path)}
+
+    def clew_command(*words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen([sys.executable, "-m", "clew", *words], env=environment, stdout=subprocess.PIPE, text=True, cwd=repo)
+
+    clew_command("compress", str(session), "--later", "--quiet").communicate(timeout=120)
+    worker = clew_command("models", "work", "--quiet")
+    deadline = time.monotonic() + 60
+    while not psutil.Process(worker.pid).children() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    children = psutil.Process(worker.pid).children()
+    worker.kill()
+    worker.communicate()
+    before = json.loads(clew_command("models", "--json").communicate(timeout=60)[0])["queue"]
+    done = json.loads(clew_command("models", "work", "--json").communicate(timeout=300)[0])
+
+    assert children
+    assert not psutil.wait_procs(children, timeout=20)[1]
+    assert before["queued"] == 1
+    assert (done["done"], done["left"]) == (1, 0)

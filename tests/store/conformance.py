@@ -236,6 +236,21 @@ def an_export_holds_the_whole_workspace(store: Writer) -> None:
 
 
 @_behaviour
+def a_state_is_replaced_only_if_it_is_still_the_one_that_was_read(store: Writer) -> None:
+    """Of two that replace the same state one succeeds; an unknown source and another's name are refused, and the generation stays."""
+    first, second = SourceState("work:a", "1", status="queued"), SourceState("work:a", "1", status="claimed", note="x")
+    generation = store.apply(SPACE, [Delta("test", "work:a", is_whole=False, state=first)]).generation
+
+    _expect(store.replace_state(SPACE, first, second), True, "the first")
+    _expect(store.replace_state(SPACE, first, replace(second, note="y")), False, "the second")
+    _expect(store.replace_state(SPACE, SourceState("work:b"), SourceState("work:b")), False, "an unknown source")
+    _expect(store.replace_state(SPACE, second, replace(second, source="work:c")), False, "another name")
+    _expect(look(store, SPACE).source_state("work:a"), second, "what is stored")
+    _expect(look(store, SPACE).generation, generation, "the generation")
+    _expect_raise(UnknownWorkspace, lambda: store.replace_state("unknown", first, second), "an unknown workspace")
+
+
+@_behaviour
 def an_import_brings_the_whole_workspace(store: Writer) -> None:
     """What another store exported answers every question here as it did there, also when it is imported twice."""
     other = MemoryStore()

@@ -127,6 +127,14 @@ class MemoryStore:
             _apply(space, rules.drop_purged(delta, refusals), counts)
         return WriteResult(space.generation, **counts)
 
+    def replace_state(self, workspace: str, before: SourceState, after: SourceState) -> bool:
+        """Replace the state of a source if it is still `before`, and return whether it was. Raises UnknownWorkspace."""
+        states = self._written(workspace).states
+        if states.get(before.source) != before or after.source != before.source:
+            return False
+        states[before.source] = after
+        return True
+
     def refresh(self, workspace: str) -> RefreshResult:
         """Do nothing: there is no index file. Raises StoreClosed."""
         self._spaces.get(workspace)

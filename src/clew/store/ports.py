@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from clew.records import Delta, Tier
+from clew.records import Delta, SourceState, Tier
 from clew.store.rows import ImportResult, StoredRow
 from clew.store.rules import LOCAL
 from clew.store.snapshot import Snapshot
@@ -106,6 +106,13 @@ class Writer(Reader, Protocol):
         (is_live=False, superseded_by = the live record of the same subject, if there is one now).
         A record that had ended and comes back is live again. Blobs are stored once per digest.
         Raises StoreUnwritable, StoreBusy; then nothing of it was stored.
+        """
+        ...
+
+    def replace_state(self, workspace: str, before: SourceState, after: SourceState) -> bool:
+        """Replace the state of a source if it is still `before`, and return whether it was; the generation stays.
+
+        Two processes that would take the same job of a queue both call it, and one of them gets True.
         """
         ...
 

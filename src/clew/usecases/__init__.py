@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from clew.usecases import retrieve as retrieve
     from clew.usecases import state as state
     from clew.usecases import status as status
+    from clew.usecases import work as work
     from clew.usecases import write as write
 
 

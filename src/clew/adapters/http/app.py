@@ -45,6 +45,7 @@ class DaemonApp:
     """ASGI application with all routes of the daemon: hooks, mods, status line, status, health, stop.
 
     last_request_at  time of the latest request on the monotonic clock, for the idle timeout.
+    on_request       callback that each request begins with, for what is done only while nobody asks.
     stop_server      callback of the /stop route, set by the worker; open_page  that of /page, which returns its address and a code.
     latencies        seconds of the latest answers by handler, late ones included.
     mounts           further ASGI applications by their path prefix.
@@ -53,6 +54,7 @@ class DaemonApp:
     def __init__(self, context: DaemonContext, hooks: HookHandlers, *, mounts: dict[str, ASGIApp] | None = None) -> None:
         self.context, self.hooks = context, hooks
         self.paths = DaemonPaths(context.settings.data_dir)
+        self.on_request: Callable[[], None] = lambda: None
         self.stop_server: Callable[[], None] = lambda: None
         self.open_page: Callable[[], Awaitable[dict[str, Any]]] | None = None
         self.latencies: dict[str, deque[float]] = {}
@@ -77,7 +79,7 @@ class DaemonApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        self.last_request_at = time.monotonic()
+        self.note_request()
         self.active_requests += 1
         try:
             await self.routes(scope, receive, send)
@@ -85,6 +87,11 @@ class DaemonApp:
             self.active_requests -= 1
             self.last_request_at = time.monotonic()
             self.clear_fault()
+
+    def note_request(self) -> None:
+        """Note that somebody asks for something."""
+        self.last_request_at = time.monotonic()
+        self.on_request()
 
     def clear_fault(self) -> None:
         """Delete the fault file, so that hook scripts ask the daemon again; called when it has answered, so was slow and not hung."""

@@ -33,6 +33,7 @@ from clew.adapters.http import certificate
 from clew.adapters.http.app import DaemonApp
 from clew.adapters.http.guard import OwnerOnlyProtocol, RequestGuard
 from clew.adapters.http.supervise import EXIT_IDLE
+from clew.adapters.idle_work import IdleWork
 from clew.adapters.page.access import CODE_S, HOST_NAME, PageAccess
 from clew.errors import ClewError
 from clew.sessions.context import DaemonContext
@@ -125,6 +126,8 @@ def main(spec: dict[str, object]) -> int:
     app.stop_server = private.stop
     page = PageListener(context, hooks, app)
     app.open_page = page.open
+    idle = IdleWork(settings, lambda: context.get_engine().has_queued_work(), lambda said: context.record_error("background work", said))
+    app.on_request = idle.interrupt
     loopback = _loopback(context, RequestGuard(app, address)) if len(sockets) > 1 else None
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
@@ -132,7 +135,7 @@ def main(spec: dict[str, object]) -> int:
     context.schedule("hand over", partial(_hand_over, context))
     context.schedule("load", _load)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(private, loopback, page, app, hooks, sockets, settings.serve_idle_s))
+        runner.run(_serve(private, loopback, page, app, hooks, idle, sockets, settings.serve_idle_s))
     context.close()
     return EXIT_IDLE if private.is_idle else 0
 
@@ -155,17 +158,21 @@ def _loopback(context: DaemonContext, app: ASGIApp) -> DaemonServer | None:
 
 
 async def _serve(
-    private: DaemonServer, loopback: DaemonServer | None, page: PageListener, app: DaemonApp, hooks: HookHandlers,
+    private: DaemonServer, loopback: DaemonServer | None, page: PageListener, app: DaemonApp, hooks: HookHandlers, idle: IdleWork,
     sockets: list[socket.socket], idle_s: int,
 ) -> None:  # fmt: skip
-    watching = asyncio.ensure_future(_stop_when_idle(private, app, hooks, idle_s))
+    watching = [asyncio.ensure_future(_stop_when_idle(private, app, hooks, idle, idle_s))]
+    if idle.is_on:
+        watching.append(asyncio.ensure_future(_work_when_idle(app, idle)))
     beside = None if loopback is None else asyncio.ensure_future(_serve_loopback(loopback, sockets[1]))
     serving = asyncio.ensure_future(private.serve(sockets=sockets[:1]))
     while not private.started and not serving.done():
         await asyncio.sleep(0.005)
     app.clear_fault()
     await serving
-    watching.cancel()
+    for each in watching:
+        each.cancel()
+    await asyncio.to_thread(idle.close)
     await page.close()
     if loopback is not None and beside is not None:
         loopback.stop()
@@ -181,15 +188,23 @@ async def _serve_loopback(server: DaemonServer, listening: socket.socket) -> Non
     await server.shutdown(sockets=[listening])
 
 
-async def _stop_when_idle(server: DaemonServer, app: DaemonApp, hooks: HookHandlers, idle_s: int) -> None:
-    """Stop the server once no request came for `idle_s` seconds. Sleeps until then."""
+async def _stop_when_idle(server: DaemonServer, app: DaemonApp, hooks: HookHandlers, idle: IdleWork, idle_s: int) -> None:
+    """Stop the server once no request came for `idle_s` seconds and no queued work is done. Sleeps until then."""
     while True:
         left = app.last_request_at + idle_s - time.monotonic()
-        if left <= 0 and not app.active_requests:
+        if left <= 0 and not app.active_requests and not idle.is_at_work:
             break
-        await asyncio.sleep(max(left, 0.2))
+        await asyncio.sleep(max(left, 5.0 if idle.is_at_work else 0.2))
     server.is_idle = bool(await asyncio.to_thread(hooks.sessions.list_client_pids))
     server.stop()
+
+
+async def _work_when_idle(app: DaemonApp, idle: IdleWork) -> None:
+    """Have queued work done while nobody asks for anything. A request ends it by itself; a second later it is gone."""
+    while True:
+        if idle.is_at_work or not app.active_requests:
+            await asyncio.to_thread(idle.advance, app.last_request_at)
+        await asyncio.sleep(1.0 if idle.is_at_work else 5.0)
 
 
 def _open(context: DaemonContext) -> None:
@@ -246,7 +261,7 @@ def _page(context: DaemonContext, hooks: HookHandlers, app: DaemonApp, access: P
     from clew.adapters.page.app import PageApp  # lazy: only who opens the page needs its templates
 
     def note_request() -> None:
-        app.last_request_at = time.monotonic()
+        app.note_request()
 
     return PageApp(context, hooks.sessions, access, on_request=note_request, latencies=app.list_latencies)
 

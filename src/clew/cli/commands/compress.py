@@ -36,6 +36,7 @@ clew compress ~/.claude/projects/-home-me-src-app/5f0c….jsonl --model anthropi
 @click.option(
     "--tokens", type=TokenCount(), metavar="N", help="Begin no request after so many tokens sent and answered. Default: no limit."
 )
+@click.option("--later", "is_later", is_flag=True, help="Only queue it: `clew models work` or the daemon does it when the machine is idle.")
 @click.option("--dry-run", is_flag=True, help="Say what would be sent, and send nothing.")
 @repo_option
 @json_option
@@ -48,6 +49,7 @@ def command(
     chunk_tokens: int | None,
     seconds: float | None,
     tokens: int | None,
+    is_later: bool,
     dry_run: bool,
     repo: Path,
     is_json: bool,
@@ -79,15 +81,19 @@ def command(
         ) as opened:
             if opened.name == "off" and not dry_run:
                 raise NoModel
+            is_queued = named == settings.model
+            if is_later and (dry_run or not is_queued):
+                raise click.UsageError("--later goes without --dry-run, and with the model of the setting `model`, which does it then")
             done = engine.compress(
                 repo,
                 sessions,
                 opened,
                 tokenizer=settings.tokenizer,
                 chunk_tokens=part_tokens,
-                seconds=inf if seconds is None else seconds,
+                seconds=0 if is_later else inf if seconds is None else seconds,
                 tokens=inf if tokens is None else tokens,
                 dry_run=dry_run,
+                is_queued=is_queued,
                 progress=show,
             )
             measured = KnownModels(settings.data_dir).measured(opened.name)
@@ -155,7 +161,7 @@ def _to_text(done: CompressionReport, price: tuple[float, float] | None) -> str:
     """Return what a run did in a few lines."""
     lines = [f"{_parts(done)}: {done.asked:,} asked for, {done.known:,} known already, in {done.seconds:.1f} s"]
     if done.left:
-        lines.append(f"{format_count(done.left, 'part')} left by the limits: the same call goes on there")
+        lines.append(f"{format_count(done.left, 'part')} left: the same call goes on there, and so does `clew models work` if queued")
     if done.tokens_before:
         share = done.tokens_after / done.tokens_before * 100
         lines.append(f"{done.tokens_before:,} tokens have a text of {done.tokens_after:,} ({share:.1f} %) beside them")

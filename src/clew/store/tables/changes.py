@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from clew.records import Delta, Status
+from clew.records import Delta, SourceState, Status
 from clew.store import rules
 from clew.store.originals import OriginalCompressor
 from clew.store.shard import compute_part_digest
@@ -23,6 +23,7 @@ from clew.store.tables.codec import (
     encode_reason,
     encode_text,
     record_to_row,
+    state_from_row,
     state_to_row,
 )
 from clew.store.tables.connection import Connection
@@ -56,6 +57,17 @@ def write_deltas(connection: Connection, workspace: int, deltas: Sequence[Delta]
     if change.blob_bytes or change.stored_bytes:
         connection.execute("workspaces.weigh", change.blob_bytes, change.stored_bytes, workspace)
     return change.counts
+
+
+def replace_state(connection: Connection, workspace: int, before: SourceState, after: SourceState) -> bool:
+    """Replace the state of a source if it is still `before`, and return whether it was."""
+    name = encode_text(before.source)
+    held = connection.fetch_one("sources.state", workspace, name)
+    number = connection.fetch_one("sources.by_name", workspace, name)
+    if held is None or number is None or state_from_row(held) != before or after.source != before.source:
+        return False
+    connection.execute("sources.set_state", *state_to_row(after, workspace, number[0]))
+    return True
 
 
 def _write(change: _Change, delta: Delta, *, has_tombstones: bool) -> None:
