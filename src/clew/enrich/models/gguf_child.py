@@ -25,10 +25,12 @@ def main() -> None:
     params.verbosity = 0
     params.cache_ram_mib = 0
     server = llama.Server(params)
-    print("ready", flush=True)  # noqa: T201  what the parent waits for
-    sys.stdin.buffer.read()
-    del server
-    os._exit(0)  # nothing is left to be saved, and its threads need not be waited for
+    try:
+        print("ready", flush=True)  # noqa: T201  what the parent waits for; it may be gone by now
+        sys.stdin.buffer.read()
+        del server
+    finally:
+        os._exit(0)  # nothing is left to be saved, and its threads need not be waited for
 
 
 if __name__ == "__main__":
