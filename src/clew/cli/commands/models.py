@@ -12,8 +12,8 @@ import click
 from clew.cli import output
 from clew.cli.open import load_settings, open_engine
 from clew.cli.options import TokenCount, format_examples, json_option, quiet_option
-from clew.cli.output import format_count
 from clew.cli.progress import show_progress
+from clew.records.wording import format_count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
