@@ -372,3 +372,14 @@ def test_a_check_is_of_before_once_git_has_changed_the_files(script, command: st
     script.run(command, output)
 
     assert [check.is_stale for check in state_at(script.observations).checks] == [is_stale]
+
+
+def test_a_script_that_passed_has_not_once_a_check_that_runs_it_fails_in_it(script) -> None:
+    """What else that check runs keeps what is known of it."""
+    script.call("Bash", {"command": "pnpm run check-types"}, "> shop@0.0.1 check-types /w\n> tsc --noEmit\n")
+    script.call("Bash", {"command": "pnpm lint"}, "> shop@0.0.1 lint /w\n> eslint src\n")
+    headers = "Exit code 2\n> shop@0.0.1 compile /w\n> pnpm run check-types && pnpm lint\n\n> shop@0.0.1 check-types /w\n> tsc --noEmit\n\n"
+    script.call("Bash", {"command": "pnpm run compile"}, f"{headers}src/cart.ts(5,1): error TS1005: ';' expected.", is_error=True)
+
+    checks = {check.command: check.verdict for check in state_at(script.observations).checks}
+    assert checks == {"pnpm lint": "passed", "pnpm run compile": "failed"}

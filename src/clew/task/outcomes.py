@@ -21,6 +21,7 @@ LINE_CHARS_MAX = 300  # guess: a reason longer than this carries payload
 HEAD_CHARS, TAIL_CHARS = 20_000, 60_000  # failures stand at an output's ends; what lies between repeats them
 
 _COLOURS = re.compile(r"\x1b\[[0-9;?]{0,24}[A-Za-z]")
+_SCRIPT = re.compile(r"^> \S+@\S+ (\S+)(?: /.*)?$", re.MULTILINE)  # npm and pnpm print it before each script of a package
 _PREFIX = re.compile(r"^\[[\w:@/.-]{1,40}\] ")  # task runners name the task before each line
 
 
@@ -36,6 +37,12 @@ def strip_terminal_codes(text: str) -> str:
     if "[" in text:
         text = "\n".join(_PREFIX.sub("", line) if line.startswith("[") else line for line in text.split("\n"))
     return text
+
+
+def find_failing_script(output: str) -> str:
+    """Return the script of a package in which a failed run of npm or pnpm ended, "" where it names none."""
+    names = _SCRIPT.findall(strip_terminal_codes(output)) if "> " in output else []
+    return names[-1] if names else ""
 
 
 def has_failed(result: ToolResult) -> bool | None:

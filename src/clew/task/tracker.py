@@ -36,7 +36,7 @@ from clew.task.files import FileTracker
 from clew.task.git import GIT_NOTE, GitEffectKind, GitStatus, parse_git_effect
 from clew.task.late_checks import LateChecks
 from clew.task.open_errors import OpenErrors
-from clew.task.outcomes import extract_failure_lines, has_failed, judge_check
+from clew.task.outcomes import extract_failure_lines, find_failing_script, has_failed, judge_check
 from clew.task.paths import decode_json_or_text, find_touched_files, parse_search_hits, relative_path
 from clew.task.place import PlaceTracker
 from clew.task.prompts import extract_typed_text, find_stated_rules
@@ -61,6 +61,7 @@ T = TypeVar("T")
 _BRINGS_OTHERS = frozenset((GitEffectKind.MERGE, GitEffectKind.SWITCH, GitEffectKind.DROP, GitEffectKind.REVERT))
 _UP_TO_DATE = re.compile(r"Already up[ -]to[ -]date|is up to date\.|^Already on ", re.MULTILINE)
 _OCCASIONAL = frozenset({"git", "mkdir", "rm", "mv", "cp", "touch", "chmod", "kill", "pkill"}) | ASKS | READERS
+_RUNS_SCRIPTS = ("npm run", "npm", "pnpm run", "pnpm")
 _STATUSES = {"pending": "pending", "in_progress": "in_progress", "completed": "completed", "done": "completed"}
 
 
@@ -356,6 +357,8 @@ class TaskTracker:
             self._outdate(self._checks, parts)
             self._checks.pop(form, None)
             checked = CheckResult(form, verdict.value, verdict.evidence, observation.uuid, observation.seq, is_stale)
+            if verdict.has_failed and (script := find_failing_script(call.output)):
+                self._withdraw_pass(script)
             self._checks[form] = _Open(checked, list(parts))
             drop_oldest(self._checks, 2 * CHECKS_MAX)
         if failed is None:  # an error stays open until something says otherwise
@@ -368,6 +371,13 @@ class TaskTracker:
             return
         error = OpenError("\n".join(lines) or "failed without output", subject, observation.uuid, observation.seq)
         self._errors.observe_failure(error, command, call.command, call.output, folder)
+
+    def _withdraw_pass(self, script: str) -> None:
+        """Take back that a package's script passed: a later check ran it as a part, and failed in it."""
+        for form, checked in list(self._checks.items()):
+            before = form.removesuffix(f" {script}")
+            if checked.what.verdict is Verdict.PASSED and before != form and before.endswith(_RUNS_SCRIPTS):
+                del self._checks[form]
 
     def _stale(self, path: str, *, before: int) -> None:
         """Note that checks of before concern a file that was changed."""
