@@ -114,6 +114,15 @@ def test_words_typed_after_stopping_the_work_continue_the_request(script) -> Non
     ]
 
 
+def test_a_plan_that_is_pasted_after_stopping_the_work_is_a_request_of_its_own(script) -> None:
+    plan = "Carry out this plan.\n" + "\n".join(f"- move handler {at} to the new router, with its tests" for at in range(30))
+    script.user("Where else is the router used?")
+    script.add(ObservationKind.NOTE, "[Request interrupted by user]", tool="interrupted")
+    script.user(plan)
+
+    assert [(goal.text, goal.is_continuation) for goal in state_at(script.observations).goals][-1] == (plan, False)
+
+
 def test_a_request_that_is_stopped_and_typed_again_is_the_request_and_no_addition_to_the_one_before(script) -> None:
     script.user("Back to main, please.")
     script.agent("On main. What's next?")

@@ -274,6 +274,16 @@ def test_words_that_continue_a_request_are_shown_with_it() -> None:
     assert "Migrate all.\n(then, while the agent worked on it: also add a check)" in handoff(TaskState(goals=goals), quarter, 500)
 
 
+def test_an_earlier_request_that_begins_like_the_last_one_is_told_from_it() -> None:
+    """Else it reads as if the last one were done."""
+    first, last = (f"Carry out this plan. {'Move each handler to the new router. ' * 20}{end}" for end in ("Without tests.", "With tests."))
+    goals = UserStatement(first, "u0"), UserStatement(last, "u2", 2)
+
+    text = handoff(TaskState(goals=goals, ended=(EndedRequest(goals[0], False, "All are moved."),)), quarter, 1500)
+
+    assert "- an earlier request, which begins like the last one: Carry out this plan." in text
+
+
 def test_finished_work_is_called_finished_with_its_evidence() -> None:
     goals = UserStatement("Drop the old table.", "u0"), UserStatement("Write the importer.", "u2", 2)
     checked = CheckResult("pytest -q", Verdict.PASSED, "3 passed", seq=5)

@@ -316,9 +316,12 @@ def _done_entries(state: TaskState, ended: Mapping[str, EndedRequest], shown: se
     """Requests that are done or cancelled, and checks that passed, each with what says so."""
     rank = _BOUGHT.index(_DONE)
     past = [each for text, each in ended.items() if text not in shown]
+    begun = {_clipped(_joined_words(text), REQUEST_LINE_CHARS_MAX) for text in shown}
     for at, each in enumerate(past):
         how = "cancelled by the user" if each.is_cancelled else "done"
-        spans = clew_span("- "), Span(Author.OUTSIDE, _request_line(each.request)), clew_span(f" — {how}"), *_evidence(each)
+        line = _request_line(each.request)
+        note = "an earlier request, which begins like the last one: " if line in begun else ""
+        spans = clew_span(f"- {note}"), Span(Author.OUTSIDE, line), clew_span(f" — {how}"), *_evidence(each)
         yield _Entry(_DONE, at, (rank + 1, len(past) - at), join_text(spans), spans)
     passed = [check for check in state.checks if check.verdict is Verdict.PASSED]
     for at, check in enumerate(passed):
