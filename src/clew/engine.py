@@ -326,9 +326,9 @@ class Engine:
         """Store what the user says of a claim of a session's state; return the mark's handle."""
         return usecases.marks.correct(self.store, path, session, correction, by=by)
 
-    def mark_noise(self, path: Path, noise: Noise, *, session: str, by: str) -> str:
-        """Store that an addition to a prompt was noise; return the mark's handle."""
-        return usecases.marks.mark_noise(self.store, path, noise, session=session, by=by)
+    def mark_noise(self, path: Path, session: str, handle: str, number: int, *, by: str) -> str:
+        """Store that an addition, the one of this number in the logged packet `handle`, was noise; return the mark's handle."""
+        return usecases.packets.mark_noise(self.store, path, session, handle, number, by=by)
 
     def list_noise(self, path: Path) -> list[StoredMark[Noise]]:
         """Return the additions that the user called noise in a repository."""

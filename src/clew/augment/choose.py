@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from clew.augment.evidence import FileCandidate, collect_candidates
 from clew.augment.model import AdditionModel, load_model
+from clew.augment.noise import NoiseFilter
 from clew.packet.options import OriginalCache, attribute_text
 from clew.packet.retrieve import count_tokens
 from clew.ranking.deadline import Deadline
@@ -21,12 +22,14 @@ from clew.recall.recall import Turn, recall
 from clew.records import (
     PLACEHOLDER_NONCE,
     Layer,
+    Noise,
     Packet,
     PacketEntry,
     Record,
     Resolution,
     Spans,
     TaskState,
+    Withheld,
     clew_span,
     join_text,
     make_handle,
@@ -83,6 +86,7 @@ def expect_files(
 def choose_additions(
     snapshot: Snapshot, memory: Snapshot, question: Question, task: TaskState, *, session: str, seen: Collection[str],
     counter: TokenCounter, budget_tokens: int, asked_ns: int, is_file: Callable[[str], bool], deadline: Deadline, embedder: Embedder | None,
+    noise: Sequence[tuple[str, Noise]] = (),
 ) -> Packet:  # fmt: skip
     """Return what to add to a prompt, at most `budget_tokens` long; a packet without entries where nothing is likely enough.
 
@@ -90,20 +94,26 @@ def choose_additions(
     question  the prompt; task  what the agent was working on before it.
     session   the running one, whose own turns are left out; seen  handles of the records that the window already shows.
     is_file   whether the repository holds a file at a path, for files that are not in the index.
+    noise     what the user called noise in this repository, by the handles of the marks.
     Returns   entries: of a file, `weight` is the estimated probability that the agent reaches for it; of a turn, recall's score.
     """
     if not budget_tokens or not is_searchable(question.text):
         return Packet(question.text, (), (), 0, budget_tokens, counter.name, 0.0, 0.0)
     likely = rank_candidates(snapshot, question, task, is_file=is_file, deadline=deadline, embedder=embedder)
-    files = [pair for pair in likely if pair[0] >= load_model().threshold][:FILES_MAX]
+    rejected = NoiseFilter.of(noise, question, asked_ns)
+    files, withheld = _without_noise([pair for pair in likely if pair[0] >= load_model().threshold], rejected)
     turns: Sequence[Turn] = ()
     if len(question.word_set) >= WORDS_MIN and not is_assent(question.text):
+        turns_max = TURNS_MAX + len(seen) + len(rejected.marks)
         turns = recall(
-            memory, question, exclude=[session] if session else (), asked_ns=asked_ns, turns_max=TURNS_MAX + len(seen), embedder=embedder
-        ).turns
+            memory, question, exclude=[session] if session else (), asked_ns=asked_ns, turns_max=turns_max, embedder=embedder
+        ).turns  # fmt: skip
+        against = [rejected.find("", make_handle(turn.record.id)) for turn in turns]
+        turns = [turn for turn, mark in zip(turns, against, strict=True) if mark is None]
+        withheld += [mark for mark in against if mark is not None]
     spans: Spans = ()
     entries: list[PacketEntry] = []
-    for group, rows in ((_OPENING, _of_files(snapshot, files, seen)), (_SAID, _of_sessions(memory, turns, seen))):
+    for group, rows in ((_OPENING, _of_files(snapshot, files[:FILES_MAX], seen)), (_SAID, _of_sessions(memory, turns, seen))):
         is_open = False
         for entry, text in rows:
             more = (*spans, *([] if is_open else [clew_span(group + "\n")]), *text, clew_span("\n"))
@@ -114,7 +124,22 @@ def choose_additions(
     spans = merge_spans(spans)
     tokens, fence_tokens = count_tokens(spans, counter)
     skipped = tuple(dict.fromkeys(deadline.skipped))
-    return Packet(question.text, tuple(entries), spans, tokens, budget_tokens, counter.name, 0.0, 0.0, skipped, fence_tokens)
+    return Packet(
+        question.text, tuple(entries), spans, tokens, budget_tokens, counter.name, 0.0, 0.0, skipped, fence_tokens, withheld=tuple(withheld)
+    )  # fmt: skip
+
+
+def _without_noise(
+    files: Sequence[tuple[float, FileCandidate]], rejected: NoiseFilter
+) -> tuple[list[tuple[float, FileCandidate]], list[Withheld]]:  # fmt: skip
+    """The files without those that were called noise, and those."""
+
+    def find(one: FileCandidate) -> Withheld | None:
+        is_named = bool(one.values.get("named") or one.values.get("basename"))
+        return rejected.find(one.path, "", is_named=is_named)
+
+    found = [(pair, find(pair[1])) for pair in files]
+    return [pair for pair, against in found if against is None], [against for _, against in found if against is not None]
 
 
 def _of_files(snapshot: Snapshot, files: Sequence[tuple[float, FileCandidate]], seen: Collection[str]) -> list[tuple[PacketEntry, Spans]]:

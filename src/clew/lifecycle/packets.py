@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 
-from clew.records import Delta, Layer, MatchKind, MatchReason, Packet, Record, RecordText, Resolution, SourceState, make_id
+from clew.records import Delta, Layer, MatchKind, MatchReason, Packet, Record, RecordText, Resolution, SourceState, Withheld, make_id
 from clew.store.originals import digest_of
 from clew.store.ports import Snapshot
 from clew.text.secrets import mask_text
@@ -47,6 +47,7 @@ class LoggedPacket(msgspec.Struct, frozen=True):
 
     took_ms   of the search; skipped  stages that were left out for want of time.
     is_shown  False where it came too late, so that the agent did not read it.
+    withheld  what would have been added, and was called noise in a prompt like it.
     """
 
     entries: list[LoggedEntry] = []
@@ -56,6 +57,7 @@ class LoggedPacket(msgspec.Struct, frozen=True):
     took_ms: float = 0.0
     skipped: list[str] = []
     is_shown: bool = True
+    withheld: list[Withheld] = []
 
 
 def packets_source(session: str) -> str:
@@ -72,7 +74,10 @@ def build_packet(packet: Packet, *, session: str, asked_ns: int, took_ms: float,
         )
         for entry in packet.entries
     ]  # fmt: skip
-    logged = LoggedPacket(entries, packet.tokens, packet.budget_tokens, packet.tokenizer, round(took_ms, 1), list(packet.skipped), is_shown)
+    logged = LoggedPacket(
+        entries, packet.tokens, packet.budget_tokens, packet.tokenizer, round(took_ms, 1), list(packet.skipped), is_shown,
+        list(packet.withheld),
+    )  # fmt: skip
     text = mask_text(msgspec.json.encode(logged).decode())
     source, count = packets_source(session), state.size if state else 0
     said = f"{len(entries)} added, {packet.tokens} tokens" if entries else "nothing added"

@@ -4,7 +4,7 @@ from clew.records.deltas import Blob, Delta, SourceState, Supersession
 from clew.records.edges import Edge, EdgeKind
 from clew.records.marks import EVERY_LINE, ClaimPart, Correction, Mark, Noise, Pin, PinnedLines
 from clew.records.observations import Observation, ObservationKind, TokenUsage
-from clew.records.packets import Packet, PacketEntry
+from clew.records.packets import Packet, PacketEntry, Withheld
 from clew.records.reasons import EndKind, EndReason, MatchKind, MatchReason, Remark, RemarkKind
 from clew.records.records import Layer, Record, RecordText, Resolution, Status, Tier, Trust, make_handle, make_id
 from clew.records.shell import ShellLine, SimpleCommand
@@ -123,6 +123,7 @@ __all__ = [
     "UserReply",
     "UserStatement",
     "Verdict",
+    "Withheld",
     "WorkPlace",
     "WorkingFile",
     "clew_span",

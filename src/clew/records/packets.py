@@ -38,6 +38,19 @@ class PacketEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Withheld:
+    """What was not added to a prompt, because the user called it noise in one like it: the handle of that mark, and its time.
+
+    path  the file, "" for a turn of an earlier session, whose record is `handle`.
+    """
+
+    path: str
+    handle: str
+    mark: str
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Packet:
     """Records chosen for a question within a token budget, rendered as text for a model.
 
@@ -47,6 +60,7 @@ class Packet:
     shadow_price  weight per token of the last text that was added, 0 when everything fitted.
     gap           (bound − weight shown) / bound, 0 to 1, where no choice within the budget could exceed the bound (of a linear program).
     skipped       names of the stages that were left out: for want of time, or because no embedding model is chosen.
+    withheld      what would have been added to a prompt, and was called noise.
     remarks       what is to be said of the question itself: names that are nowhere, frames that lie outside; the text begins with them.
     """
 
@@ -61,6 +75,7 @@ class Packet:
     skipped: tuple[str, ...] = ()
     fence_tokens: int = 0
     remarks: tuple[Remark, ...] = ()
+    withheld: tuple[Withheld, ...] = ()
 
     @property
     def text(self) -> str:

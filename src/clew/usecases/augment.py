@@ -11,9 +11,10 @@ from typing import Any
 
 from clew.augment.choose import choose_additions
 from clew.errors import UsageError
+from clew.lifecycle.marks import read_marks
 from clew.ranking.deadline import Deadline
 from clew.ranking.question import Question
-from clew.records import ObservationKind, Packet, TaskState
+from clew.records import Noise, ObservationKind, Packet, TaskState
 from clew.records.wording import describe_reason
 from clew.settings import Settings
 from clew.store.ports import LOCAL, Reader
@@ -45,6 +46,7 @@ def augment_prompt(
             snapshot, remembered, Question.of(prompt), task or TaskState(), session=session, seen=seen, counter=make_counter(tokenizer),
             budget_tokens=check_budget(budget_tokens), asked_ns=time.time_ns(), is_file=FileTest(root), deadline=Deadline(deadline_ms),
             embedder=load_configured_embedder(settings),
+            noise=[(each.handle, each.mark) for each in read_marks(remembered or snapshot, Noise, "")],
         )  # fmt: skip
 
 

@@ -95,8 +95,13 @@ def _packet_to_json(found: PacketExplanation) -> dict[str, Any]:
                 "tokens": entry.tokens,
                 "why": list(map(describe_reason, entry.reasons)),
                 "became": became,
+                "noise": noise,
             }
-            for entry, became in zip(packet.entries, found.became, strict=True)
+            for entry, became, noise in zip(packet.entries, found.became, found.noise, strict=True)
+        ],
+        "withheld": [
+            {"path": each.path, "handle": each.handle, "mark": each.mark, "at_ns": each.at_ns, "became": became}
+            for each, became in zip(packet.withheld, found.withheld_became, strict=True)
         ],
         "tokens": packet.tokens,
         "budget": packet.budget_tokens,
@@ -116,13 +121,19 @@ def _packet_to_text(found: PacketExplanation) -> str:
     lines = [f"{when}, session {found.record.session}", f"prompt: {asked}", f"{told}, {packet.took_ms:.0f} ms{late}"]
     if packet.skipped:
         lines.append(f"left out for want of time: {', '.join(packet.skipped)}")
-    for entry, became in zip(packet.entries, found.became, strict=True):
+    for entry, became, noise in zip(packet.entries, found.became, found.noise, strict=True):
         place = f"{entry.path}:{entry.start}-{entry.end} {entry.name}" if entry.start else entry.path or "an earlier turn"
         handle = f"[{entry.handle}] " if entry.handle else ""
         likely = "" if entry.probability is None else f"  {entry.probability:.2f}"
         since = "" if not entry.path else f"  {became or 'not touched'} since"
         why = "; ".join(map(describe_reason, entry.reasons))
-        lines.append(f"{handle}{place}{likely}{since}{f'  ({why})' if why else ''}")
+        said = "  noise, as you said" if noise else ""
+        lines.append(f"{handle}{place}{likely}{since}{said}{f'  ({why})' if why else ''}")
+    for each, became in zip(packet.withheld, found.withheld_became, strict=True):
+        said_at = datetime.fromtimestamp(each.at_ns / 1e9, UTC).strftime("%Y-%m-%d")
+        what = each.path or f"[{each.handle}]"
+        since = f"; {became} since" if became else ""
+        lines.append(f"left out: {what}, which you called noise in a prompt like this on {said_at} (mark [{each.mark}]){since}")
     return "".join(f"{output.escape_control(line)}\n" for line in lines)
 
 

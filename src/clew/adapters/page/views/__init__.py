@@ -23,6 +23,7 @@ POSTS: tuple[tuple[str, View], ...] = (
     ("/actions/{action}/cancel", actions.cancel),
     ("/eval/start", evaluation.start_eval),
     ("/sessions/{session}/mark", compactions.mark),
+    ("/sessions/{session}/noise", prompts.mark_noise),
     ("/sessions/{session}/correct", sessions.correct),
     ("/memory/remember", memory.remember),
     ("/records/{workspace}/{handle}/forget", memory.forget),
