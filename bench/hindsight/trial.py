@@ -28,7 +28,7 @@ class JudgedTrial(PreparedCase):
         super().__init__(case, counter)
         self.using = using
 
-    def packet(self, budget_tokens: int) -> Packet:
+    def build_packet(self, budget_tokens: int) -> Packet:
         """Clew's window after the cut."""
         return self.compaction_input.build_packet(budget_tokens, self.using)
 

@@ -350,7 +350,7 @@ class Engine:
 
     def purge(self, path: Path, *, handles: Sequence[str] = (), source: str = "", reason: str = "") -> PurgeResult:
         """Erase records, or a whole source, with their originals. Cannot be undone."""
-        return usecases.forget.purge(self.store, path, handles=handles, source=source, reason=reason)
+        return usecases.forget.purge(self.store, self.settings, path, handles=handles, source=source, reason=reason)
 
     def export(self, path: Path | None, target: Path, *, is_forced: bool = False) -> ExportResult:
         """Write all that is stored of the repository that holds `path`, or of all repositories (None), to one file."""

@@ -19,7 +19,7 @@ from clew.compaction.names import Floats
 from clew.evaluation.cases import CALLS_AFTER_MIN, CALLS_BEFORE_MIN, EvaluationCase, find_cases
 from clew.evaluation.needs import find_needs
 from clew.packet.options import OriginalCache
-from clew.records import ObservationKind
+from clew.records import ObservationKind, Record
 from clew.settings import Settings
 from clew.store.ports import LOCAL
 from clew.transcript.session_files import find_session_files, find_sessions
@@ -43,7 +43,7 @@ class Cut:
 def cuts_of(folder: Path) -> Iterator[Cut]:
     """Yield the cuts of all sessions below `folder` that needed anything."""
     for session in find_sessions(folder):
-        for case in _cases(session.path):
+        for case in cases_of(session.path):
             lines = lines_at(case)
             wanted = find_needs(case)
             edited = {line for edit in wanted.edits for line in edit.lines}
@@ -61,15 +61,22 @@ def cuts_of(folder: Path) -> Iterator[Cut]:
 
 def lines_at(case: EvaluationCase) -> Lines:
     """What compaction sees of a session at a cut."""
+    return history_at(case)[2]
+
+
+def history_at(case: EvaluationCase) -> tuple[Sequence[Record], list[str], Lines]:
+    """The records of a session before a cut, their texts, and their lines as compaction sees them."""
     engine = clew.open(settings=Settings(NOWHERE), is_in_memory=True)
     before = engine.load_compaction_input(find_session_files(case.path), case.lines, tokenizer="claude", path=case.path.parent)
     with before.store.snapshot(LOCAL, before.workspace, before.as_of_ns) as snapshot:
         records, statuses = main_thread_records(snapshot, before.source, before.seq_end)
         originals = OriginalCache(snapshot)
-        return line_features(records, [originals.text_of(record.full_text) for record in records], statuses, before.state)
+        texts = [originals.text_of(record.full_text) for record in records]
+        return records, texts, line_features(records, texts, statuses, before.state)
 
 
-def _cases(path: Path) -> Iterator[EvaluationCase]:
+def cases_of(path: Path) -> Iterator[EvaluationCase]:
+    """Yield a session's cuts: at its client's compactions, and at SHARES of its calls."""
     whole = next(find_cases(path, [1 << 60]), None)
     calls = [each.record_index for each in whole.before if each.kind is ObservationKind.CALL] if whole else []
     if len(calls) < CALLS_BEFORE_MIN + CALLS_AFTER_MIN:

@@ -40,11 +40,12 @@ class RefreshResult:
 
 @dataclass(frozen=True, slots=True)
 class PurgeResult:
-    """What `Writer.purge` erased: number of records, of originals, and the bytes of those."""
+    """What a purge erased: number of records, of originals, the bytes of those, and rows of training sets, which no Writer knows of."""
 
     records: int
     blobs: int
     size: int
+    rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)

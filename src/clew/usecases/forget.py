@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from clew import usecases
 from clew.errors import UnknownHandle
 from clew.lifecycle import forget as lifecycle
 from clew.lifecycle.forget import ForgetReport
+from clew.lifecycle.training_sets import drop_sessions
 from clew.records import Tier
 from clew.settings import Settings
 from clew.store.ports import LOCAL, PurgeResult, Writer
@@ -39,15 +41,20 @@ def forget(
     )
 
 
-def purge(store: Writer, path: Path, *, handles: Sequence[str] = (), source: str = "", reason: str = "") -> PurgeResult:
+def purge(store: Writer, settings: Settings, path: Path, *, handles: Sequence[str] = (), source: str = "", reason: str = "") -> PurgeResult:
     """Erase records, or a whole source (`session:<id>` or `file:<path>`), for good, leaving tombstones with the reason.
 
-    Raises UnknownHandle for an unknown handle or source.
+    The rows of training sets that were made of a session of which anything is erased go too.
+    Raises UnknownHandle for an unknown handle or source, NotReadable for a training set that cannot be read.
     """
     key, _ = find_memory(store, path) if source.startswith("session:") else find_code(store, path)
     if not source:
         key = find_holder(store, path, handles[0]) if handles else key
-        return lifecycle.purge_records(store, key, _ids_behind(store, key, handles), reason=reason, now_ns=time.time_ns())
+        ids = _ids_behind(store, key, handles)
+        with store.snapshot(LOCAL, key) as snapshot:
+            sessions = {record.session for record in snapshot.records(ids) if record.session}
+        gone = lifecycle.purge_records(store, key, ids, reason=reason, now_ns=time.time_ns())
+        return replace(gone, rows=drop_sessions(settings.data_dir, sessions))
     if get_source_state(store, key, source) is None:
         raise UnknownHandle(source)
     gone = lifecycle.purge_whole_source(store, key, source, reason=reason, now_ns=time.time_ns())
@@ -55,7 +62,9 @@ def purge(store: Writer, path: Path, *, handles: Sequence[str] = (), source: str
     if source.startswith("file:") and memory != key:  # a work tree of its own: its sessions are stored with those of the others
         lifecycle.purge_packets_naming(store, memory, source.removeprefix("file:"), reason=reason, now_ns=time.time_ns())
     if source.startswith("session:"):
-        usecases.ingest.record_edited_files(store, key, [source.removeprefix("session:")])
+        session = source.removeprefix("session:")
+        usecases.ingest.record_edited_files(store, key, [session])
+        gone = replace(gone, rows=drop_sessions(settings.data_dir, {session.partition("/")[0]}))
     return gone
 
 

@@ -44,7 +44,10 @@ def command(
     with open_engine() as engine:
         purged = engine.purge(repo, handles=handles, source=source, reason=reason)
     erased = f"erased {format_count(purged.records, 'record')} and {format_count(purged.blobs, 'original')} of {purged.size:,} bytes\n"
-    output.write_answer({"records": purged.records, "originals": purged.blobs, "bytes": purged.size}, erased, is_json=is_json)
+    if purged.rows:
+        erased += f"and {format_count(purged.rows, 'row')} of training sets: models that were fitted to them before hold what was in them\n"
+    counts = {"records": purged.records, "originals": purged.blobs, "bytes": purged.size, "training_rows": purged.rows}
+    output.write_answer(counts, erased, is_json=is_json)
 
 
 def _ask(what: str) -> None:
