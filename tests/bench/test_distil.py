@@ -135,7 +135,7 @@ def test_what_a_teacher_names_is_kept_where_hindsight_agrees_or_the_next_call_is
     assert teach(cut, part, teacher, None, counts) == to_ranges(part.needed)
 
 
-def test_a_model_that_names_what_is_needed_is_judged_above_chance_and_its_answers_are_asked_for_once(cut: JudgedCut, tmp_path: Path) -> None:
+def test_a_model_that_names_what_is_needed_is_judged_as_the_oracle_and_asked_once(cut: JudgedCut, tmp_path: Path) -> None:
     knowing = Scripted({part.request: format_answer(to_ranges(part.needed, gap_max=0)) for part in cut.parts})
     answers = tmp_path / "answers.jsonl"
     for _ in range(2):

@@ -138,7 +138,12 @@ def _named_path(text: str) -> tuple[str, Path]:
 
 
 def _fit(given: argparse.Namespace) -> int:
-    fit(given.base, given.data / FIT, given.out, FitOptions(given.steps, rate=given.rate, threads=given.threads))
+    fit(
+        given.base,
+        given.data / FIT,
+        given.out,
+        FitOptions(given.steps, 1, given.rate, layers=given.layers, tokens_max=given.tokens, threads=given.threads),
+    )
     return 0
 
 
@@ -167,6 +172,8 @@ def _parser() -> argparse.ArgumentParser:
     fitted.add_argument("--out", type=Path, required=True, help="folder for the adapter and the merged model")
     fitted.add_argument("--steps", type=int, default=300)
     fitted.add_argument("--rate", type=float, default=3e-4)
+    fitted.add_argument("--tokens", type=int, default=768, metavar="N", help="leave longer rows out")
+    fitted.add_argument("--layers", type=int, default=0, metavar="N", help="fit the N upper layers alone: a step takes half; default: all")
     fitted.add_argument("--threads", type=int, default=1)
     fitted.set_defaults(run=_fit)
     merged = commands.add_parser("merge", help="merge an adapter into its base")

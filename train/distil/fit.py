@@ -1,7 +1,7 @@
 """Fit: LoRA on a small model with transformers and peft, on a CPU. The proof of the recipe; a GPU runs the YAML beside this file.
 
 Loss is over the answer alone, and the vocabulary's logits are computed at the answer's places only: with 262,144 tokens they would cost
-more than the model. The adapter is saved every SAVE_STEPS steps, so that a run that is stopped leaves one.
+more than the model. The adapter is saved every SAVE_STEPS steps, and a run that was stopped goes on from there.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from train.distil.dataset import read_rows
 
-SAVE_STEPS = 50
+SAVE_STEPS, STEP_NAME = 50, "clew_step"
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 # For a base model without a template of its own whose vocabulary has Gemma's turns.
 GEMMA_TEMPLATE = (
@@ -28,13 +28,17 @@ GEMMA_TEMPLATE = (
 
 @dataclass(frozen=True, slots=True)
 class FitOptions:
-    """Options of a fit: optimiser steps, rows in each, learning rate at its peak, the adapter's rank, tokens of a row at most."""
+    """Options of a fit: optimiser steps, rows in each, learning rate at its peak, the adapter's rank, tokens of a row at most.
+
+    layers  only so many of the upper layers are fitted, 0 for all: the gradient goes no deeper, which halves a step.
+    """
 
     steps: int = 300
     rows: int = 1
     rate: float = 3e-4
     rank: int = 8
     tokens_max: int = 768
+    layers: int = 0
     threads: int = 1
     seed: int = 20_261_130
 
@@ -67,7 +71,7 @@ def encode(tokenizer: Any, system: str, request: str, answer: str) -> tuple[list
 def fit(base: Path, data: Path, out: Path, options: FitOptions) -> None:
     """Fit an adapter to the rows of `data`, and save it, merged into its base, in `out`."""
     import torch  # lazy: only a fit needs it
-    from peft import LoraConfig, get_peft_model  # lazy: likewise
+    from peft import LoraConfig, PeftModel, get_peft_model  # lazy: likewise
 
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
@@ -76,15 +80,22 @@ def fit(base: Path, data: Path, out: Path, options: FitOptions) -> None:
     rows = [(tokens, begin) for tokens, begin in rows if len(tokens) <= options.tokens_max]
     random.Random(options.seed).shuffle(rows)
     model.config.use_cache = False
-    config = LoraConfig(r=options.rank, lora_alpha=2 * options.rank, target_modules=list(TARGETS), task_type="CAUSAL_LM")
-    tuned: Any = get_peft_model(model, config)
+    saved, begun = out / "adapter", 0
+    if (saved / STEP_NAME).is_file():
+        begun = int((saved / STEP_NAME).read_text("utf-8"))
+        tuned: Any = PeftModel.from_pretrained(model, str(saved), is_trainable=True)
+    else:
+        config = LoraConfig(r=options.rank, lora_alpha=2 * options.rank, target_modules=list(TARGETS), task_type="CAUSAL_LM")
+        tuned = get_peft_model(model, config)
     inner = tuned.base_model.model
+    for layer in inner.model.layers[: -options.layers] if options.layers else ():
+        layer.requires_grad_(requires_grad=False)
     weights = [weight for weight in tuned.parameters() if weight.requires_grad]
     optimiser = torch.optim.AdamW(weights, lr=options.rate, weight_decay=0.0)
     out.mkdir(parents=True, exist_ok=True)
     log = (out / "log.jsonl").open("a", encoding="utf-8")
-    started, drawn = time.time(), 0
-    for step in range(options.steps):
+    started, drawn = time.time(), begun * options.rows
+    for step in range(begun, options.steps):
         warm = min(1.0, (step + 1) / 20) * max(0.05, 1 - step / options.steps)
         for group in optimiser.param_groups:
             group["lr"] = options.rate * warm
@@ -99,10 +110,10 @@ def fit(base: Path, data: Path, out: Path, options: FitOptions) -> None:
         optimiser.step()
         optimiser.zero_grad()
         print(json.dumps({"step": step + 1, "loss": round(total, 4), "s": round(time.time() - started, 1)}), file=log, flush=True)
-        if (step + 1) % SAVE_STEPS == 0:
-            tuned.save_pretrained(out / "adapter")
+        if (step + 1) % SAVE_STEPS == 0 or step + 1 == options.steps:
+            tuned.save_pretrained(saved)
+            (saved / STEP_NAME).write_text(f"{step + 1}\n", "utf-8")
     log.close()
-    tuned.save_pretrained(out / "adapter")
     merge(base, out)
 
 
