@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from clew import usecases
-from clew.errors import StoreUnwritable
+from clew.errors import ServerNotInstalled, StoreUnwritable
 from clew.settings import Settings, load_settings
 from clew.store.sqlite import SqliteStore
 
@@ -66,12 +66,22 @@ def open_engine(
         from clew.store.memory import MemoryStore  # lazy: only here
 
         return Engine(MemoryStore(), settings)
+    if settings.store:
+        return Engine(_open_server(settings, is_read_only=is_read_only), settings)
     try:
         return Engine(SqliteStore(settings.database_path, is_read_only=is_read_only), settings)
     except StoreUnwritable:
         if is_read_only or not settings.database_path.is_file():
             raise
         return Engine(SqliteStore(settings.database_path, is_read_only=True), settings)
+
+
+def _open_server(settings: Settings, *, is_read_only: bool) -> Writer:
+    try:
+        from clew.store.postgres import PostgresStore  # lazy: only where a server is named; it takes psycopg, which is an extra
+    except ImportError as error:
+        raise ServerNotInstalled("the setting `store`") from error
+    return PostgresStore(settings.store, settings.server_cache, tenant=settings.tenant, is_read_only=is_read_only)
 
 
 class Engine:
@@ -89,7 +99,7 @@ class Engine:
     @property
     def is_read_only(self) -> bool:
         """Whether the store was opened read-only, so that every method that writes raises StoreUnwritable."""
-        return isinstance(self.store, SqliteStore) and self.store.is_read_only
+        return self.store.is_read_only
 
     def close(self) -> None:
         """Close the store. All changes that returned are durable."""
@@ -340,7 +350,7 @@ class Engine:
 
     def read_status(self, path: Path) -> StoreStatus:
         """Return sizes and counts of the store, and of what it holds for the repository at `path`."""
-        return usecases.status.read_status(self.store, self.settings, path)
+        return usecases.status.read_status(self.store, path)
 
     # -- forget ---------------------------------------------------------------------------------
 

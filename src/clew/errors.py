@@ -55,8 +55,11 @@ class StoreUnusable(StoreError):
     """
 
     def __init__(self, path: Path | str, reason: str, hint: str = "") -> None:
-        self.path, self.reason, self.is_repairable = path, reason, not hint
-        super().__init__(f"{path}: {reason}\nhint: {hint or '`clew repair` sets it aside, and recovers what can be recovered'}")
+        self.path, self.reason, self.is_repairable = path, reason, not hint and isinstance(path, Path)
+        if not hint:
+            of_server = "restore the server's own backup, or import an export into an empty database"
+            hint = "`clew repair` sets it aside, and recovers what can be recovered" if isinstance(path, Path) else of_server
+        super().__init__(f"{path}: {reason}\nhint: {hint}")
 
 
 class StoreBusy(StoreError):
@@ -70,12 +73,50 @@ class StoreBusy(StoreError):
 class StoreUnwritable(StoreError):
     """Raised where the disk refuses a write: full, read-only, or not permitted. Nothing of the call was stored."""
 
-    def __init__(self, path: Path | str, reason: str) -> None:
+    def __init__(self, path: Path | str, reason: str, hint: str = "") -> None:
         self.path, self.reason = path, reason
         super().__init__(
             f"{path}: cannot be written ({reason}); nothing of this call was stored\n"
-            "hint: free some space, or point CLEW_HOME at a folder that can be written"
+            f"hint: {hint or 'free some space, or point CLEW_HOME at a folder that can be written'}"
         )
+
+
+class StoreUnreachable(StoreError):
+    """Raised where the database server cannot be reached, refuses the user, or was lost in the middle of a call.
+
+    is_lost  a connection that was there was lost: unless it was answered, nobody knows whether the call was stored.
+    """
+
+    def __init__(self, place: str, reason: str, *, is_lost: bool = False) -> None:
+        self.path, self.reason, self.is_lost = place, reason, is_lost
+        hint = (
+            "make the call again; what had been stored is not stored twice"
+            if is_lost
+            else "is the server running, and are address, user and database right? The password stands in PGPASSWORD or ~/.pgpass"
+        )
+        super().__init__(f"{place}: {reason}\nhint: {hint}")
+
+
+class BadStoreAddress(UsageError):
+    """Raised where the setting `store` is no address of a server. The address is not repeated, because it may hold a password."""
+
+    def __init__(self) -> None:
+        super().__init__("store: the address cannot be read\nhint: postgresql://user@host:5432/database, and %40 for an @ in a name")
+
+
+class NotForServer(UsageError):
+    """Raised where a command is for the database file of one machine, and the store is on a server."""
+
+    def __init__(self, hint: str) -> None:
+        super().__init__(f"this command is for the database file of one machine, and the setting `store` names a server\nhint: {hint}")
+
+
+class ServerNotInstalled(StoreError):
+    """Raised where the setting `store` names a server and the extra that speaks to it is not installed."""
+
+    def __init__(self, place: str) -> None:
+        self.path = place
+        super().__init__(f"{place}: clew has nothing here that speaks to a PostgreSQL server\nhint: pip install 'clew[server]'")
 
 
 class StoreClosed(StoreError):

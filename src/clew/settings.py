@@ -22,7 +22,8 @@ from clew.records import make_id
 
 DATABASE_NAME = "clew.db"
 CONFIG_NAME = "config.toml"
-TEXT_SETTINGS = frozenset({"tokenizer", "embedder", "model", "model_price", "gateway_upstream"})
+SERVER_CACHE_NAME = "server-indexes"
+TEXT_SETTINGS = frozenset({"store", "tenant", "tokenizer", "embedder", "model", "model_price", "gateway_upstream"})
 CLEARABLE_SETTINGS = frozenset({"model"})
 RENAMED_SETTINGS = {"compress_timeout_s": "model_timeout_s", "compress_price": "model_price"}  # names of earlier releases, which still work
 _ENDPOINT, _ENDPOINT_MODEL = "compress_endpoint", "compress_model"  # likewise; together they are `model`
@@ -33,6 +34,8 @@ class Settings:
     """The values of all settings.
 
     data_dir       folder of the database; made with mode 0700.
+    store          address of a PostgreSQL database, postgresql://user@host/database; "" for the file in `data_dir`.
+    tenant         whose rows of that database are read and written.
     tokenizer      name of the token counter that a call uses when it names none.
     embedder       folder of an embedding in Model2Vec's form; "" for none.
     budget_tokens  of a packet when a call names none.
@@ -52,6 +55,8 @@ class Settings:
     """
 
     data_dir: Path
+    store: str = ""
+    tenant: str = "local"
     tokenizer: str = "claude"
     embedder: str = ""
     budget_tokens: int = 8192
@@ -73,8 +78,13 @@ class Settings:
 
     @property
     def database_path(self) -> Path:
-        """Path of the database file."""
+        """Path of the database file, also where a server is used instead."""
         return self.data_dir / DATABASE_NAME
+
+    @property
+    def server_cache(self) -> Path:
+        """Folder of what this machine keeps of a server's search indexes."""
+        return self.data_dir / SERVER_CACHE_NAME
 
 
 class BadSetting(UsageError):
@@ -286,6 +296,10 @@ def _no_text(name: str, value: object) -> str:
             return f"one of {', '.join(TOKENIZER_FAMILIES)}, claude, or a model's full name"
     if name == "embedder" and value and not Path(value).expanduser().is_dir():
         return "the folder of a model"
+    if name == "store" and value and not value.startswith(("postgresql://", "postgres://")):
+        return "an address such as postgresql://user@host:5432/database"
+    if name == "tenant" and not (0 < len(value) <= 200 and value.isprintable()):
+        return "a name of 1 to 200 characters"
     if name == "gateway_upstream" and not value.startswith(("http://", "https://")):
         return "an address such as https://api.anthropic.com"
     return ""
@@ -297,7 +311,7 @@ def _with(settings: Settings, where: str, values: Mapping[str, Any], errors: lis
         if name in TEXT_SETTINGS:
             expected = _no_text(name, value)
             if expected:
-                errors.append(BadSetting(where, name, value, expected))
+                errors.append(BadSetting(where, name, "…" if name == "store" else value, expected))  # it may hold a password
                 continue
             chosen = str(value)
             settings = replace(settings, **{name: "" if name in CLEARABLE_SETTINGS and chosen == "off" else chosen})

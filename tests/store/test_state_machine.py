@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from clew.records import Blob, Edge, EdgeKind, Supersession, Tier, make_id
 from clew.store.memory import MemoryStore
 from clew.store.originals import digest_of
+from clew.store.ports import Writer
 from clew.store.sqlite import SqliteStore
 from tests.store.conformance import contents, make_delta, retirement
 
@@ -43,16 +44,19 @@ def deltas(draw: st.DrawFn) -> object:
 
 
 class Stores(RuleBasedStateMachine):
-    """Does the same to both, and compares all that they answer after each step."""
+    """Does the same to two stores, and compares all that they answer after each step."""
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="clew-test-"))
         self.plain = MemoryStore()
         self.plain.open_workspace("w", "/w")
-        self.sqlite = SqliteStore(self.folder / "clew.db")
-        self.sqlite.open_workspace("w", "/w")
+        self.lasting = self.open()
+        self.lasting.open_workspace("w", "/w")
         self.steps = 0
+
+    def open(self) -> Writer:
+        return SqliteStore(self.folder / "clew.db")
 
     def now(self) -> int:
         self.steps += 1
@@ -60,45 +64,45 @@ class Stores(RuleBasedStateMachine):
 
     @rule(several=st.lists(deltas(), max_size=3))
     def apply(self, several: list) -> None:
-        assert self.sqlite.apply("w", several) == self.plain.apply("w", several)
+        assert self.lasting.apply("w", several) == self.plain.apply("w", several)
 
     @rule(ids=ids, tier=st.sampled_from(Tier))
     def move(self, ids: list[str], tier: Tier) -> None:
-        assert self.sqlite.move("w", ids, tier) == self.plain.move("w", ids, tier)
+        assert self.lasting.move("w", ids, tier) == self.plain.move("w", ids, tier)
 
     @rule(ids=ids)
     def touch(self, ids: list[str]) -> None:
         at_ns = self.now()
-        self.sqlite.touch("w", ids, at_ns)
+        self.lasting.touch("w", ids, at_ns)
         self.plain.touch("w", ids, at_ns)
 
     @rule(ids=ids)
     def purge(self, ids: list[str]) -> None:
         at_ns = self.now()
-        assert self.sqlite.purge("w", ids, f"reason {at_ns}", at_ns) == self.plain.purge("w", ids, f"reason {at_ns}", at_ns)
+        assert self.lasting.purge("w", ids, f"reason {at_ns}", at_ns) == self.plain.purge("w", ids, f"reason {at_ns}", at_ns)
 
     @rule(source=st.sampled_from(SOURCES))
     def purge_source(self, source: str) -> None:
         at_ns = self.now()
-        assert self.sqlite.purge_source("w", source, "", at_ns) == self.plain.purge_source("w", source, "", at_ns)
+        assert self.lasting.purge_source("w", source, "", at_ns) == self.plain.purge_source("w", source, "", at_ns)
 
     @rule()
     def refresh(self) -> None:
-        assert not self.sqlite.refresh("w").reason
+        assert not self.lasting.refresh("w").reason
 
     @rule()
     def reopen(self) -> None:
-        self.sqlite.close()
-        self.sqlite = SqliteStore(self.folder / "clew.db")
+        self.lasting.close()
+        self.lasting = self.open()
 
     @invariant()
     def both_answer_the_same(self) -> None:
-        found, wanted = contents(self.sqlite, "w", IDS, DIGESTS), contents(self.plain, "w", IDS, DIGESTS)
+        found, wanted = contents(self.lasting, "w", IDS, DIGESTS), contents(self.plain, "w", IDS, DIGESTS)
         for question, answer in wanted.items():
             assert found[question] == answer, question
 
     def teardown(self) -> None:
-        self.sqlite.close()
+        self.lasting.close()
         shutil.rmtree(self.folder)
 
 

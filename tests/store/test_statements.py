@@ -13,7 +13,7 @@ from clew.store.sqlite import MIGRATIONS
 from clew.store.sqlite.statements import SQL, STATEMENTS
 from clew.store.tables.statements import parse_statements
 
-FOLDER = Path(clew.store.__file__).parent
+FOLDERS = [Path(clew.store.__file__).parent / name for name in ("sqlite", "tables")]
 
 
 @pytest.fixture(scope="module")
@@ -38,14 +38,14 @@ def test_statement_fits_the_schema_and_scans_nothing_that_grows(empty: apsw.Conn
 
 
 def test_every_statement_has_a_sentence_and_is_sent() -> None:
-    code = "\n".join(path.read_text() for path in FOLDER.rglob("*.py"))
+    code = "\n".join(path.read_text() for folder in FOLDERS for path in folder.rglob("*.py"))
 
     assert [name for name in STATEMENTS if f'"{name}"' not in code] == []
     assert [name for name, statement in STATEMENTS.items() if not statement.about.endswith(".")] == []
 
 
 def test_every_statement_that_is_sent_exists() -> None:
-    code = "\n".join(path.read_text() for path in FOLDER.rglob("*.py"))
+    code = "\n".join(path.read_text() for folder in FOLDERS for path in folder.rglob("*.py"))
     rooms = {name.partition(".")[0] for name in SQL}
 
     sent = {name for name in re.findall(r'"(\w+\.\w+)"', code) if name.partition(".")[0] in rooms}

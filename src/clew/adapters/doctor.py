@@ -184,7 +184,7 @@ def _store(environment: DoctorInput) -> Iterator[Finding]:
     free = shutil.disk_usage(home).free if home.exists() else LOW_DISK_BYTES
     if free < LOW_DISK_BYTES:
         yield build_finding("disk_small", left=free / 2**20, home=settings.data_dir)
-    if not settings.database_path.is_file():
+    if not (settings.store or settings.database_path.is_file()):
         yield build_finding("nothing_stored")
         return
     if find_refusal_reason(environment.root) or any(_database(environment)):
@@ -196,6 +196,13 @@ def _store(environment: DoctorInput) -> Iterator[Finding]:
 
 def _database(environment: DoctorInput) -> Iterator[Finding]:
     database = environment.settings.database_path
+    if environment.settings.store:
+        try:
+            clew.open(settings=environment.settings, is_read_only=True).close()
+        except ClewError as error:
+            what, _, hint = str(error).partition("\nhint: ")
+            yield build_finding("database_unusable", what=what, mend=hint)
+        return
     if not database.is_file():
         return
     try:

@@ -42,6 +42,16 @@ def load_settings() -> Settings:
     return chosen.settings
 
 
+def load_file_settings(hint: str) -> Settings:
+    """Return the settings in force for a command about the database file. Raises NotForServer, with `hint`, where a server is used."""
+    from clew.errors import NotForServer
+
+    chosen = load_settings()
+    if chosen.store:
+        raise NotForServer(hint)
+    return chosen
+
+
 def check_folder(path: Path) -> Path:
     """Return `path` if it is a folder. Raises NotReadable otherwise."""
     from clew.errors import NotReadable

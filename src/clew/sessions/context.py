@@ -18,7 +18,7 @@ from pathlib import Path
 import clew
 from clew.codebase.private_paths import find_refusal_reason
 from clew.engine import Engine
-from clew.errors import ClewError, SchemaTooNew, StoreBusy, StoreUnusable, StoreUnwritable
+from clew.errors import ClewError, SchemaTooNew, StoreBusy, StoreUnreachable, StoreUnusable, StoreUnwritable
 from clew.settings import Settings
 from clew.text.secrets import mask_text
 
@@ -29,7 +29,8 @@ _WARM_UP_PROMPT = "which names and files are in this repository?"  # enough word
 FREE_BYTES_MIN = 16 * 2**20  # less than this, and the database can soon take nothing more: guess
 _STORE_ERROR_LABELS: tuple[tuple[type[ClewError], str], ...] = (
     (SchemaTooNew, "database is newer than clew"), (StoreBusy, "database is locked"), (StoreUnusable, "database is damaged"),
-    (StoreUnwritable, "data folder cannot be written"), (ClewError, "database cannot be opened"),
+    (StoreUnwritable, "data folder cannot be written"), (StoreUnreachable, "database server is away"),
+    (ClewError, "database cannot be opened"),
 )  # fmt: skip
 
 

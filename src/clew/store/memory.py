@@ -15,7 +15,7 @@ from clew.errors import InvalidExport, OriginalPurged, StoreClosed, UnknownWorks
 from clew.records import Delta, Edge, Record, SourceState, Status, Tier
 from clew.store import rules
 from clew.store.documents import Documents
-from clew.store.ports import PurgeResult, RefreshResult, Snapshot, Workspace, WriteResult
+from clew.store.ports import PurgeResult, RefreshResult, Snapshot, StoreDescription, Workspace, WriteResult
 from clew.store.rows import (
     EdgeRow,
     HeldOriginal,
@@ -84,6 +84,15 @@ class MemoryStore:
         self._contents: dict[str, _Space] | None = {}
 
     # -- Reader ---------------------------------------------------------------------------------
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether it takes no writes: it always does."""
+        return False
+
+    def describe(self) -> StoreDescription:
+        """Return that it is in memory, with the bytes of its originals."""
+        return StoreDescription("memory", sum(place.blob_bytes for place in self.workspaces()), 0)
 
     def workspaces(self) -> list[Workspace]:
         """Return every workspace, ordered by key; `stored_bytes` equals `blob_bytes`, because originals are not compressed."""

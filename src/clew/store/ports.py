@@ -15,7 +15,7 @@ from clew.store.rows import ImportResult, StoredRow
 from clew.store.rules import LOCAL
 from clew.store.snapshot import Snapshot
 
-__all__ = ["LOCAL", "PurgeResult", "Reader", "RefreshResult", "Snapshot", "Workspace", "WriteResult", "Writer"]
+__all__ = ["LOCAL", "PurgeResult", "Reader", "RefreshResult", "Snapshot", "StoreDescription", "Workspace", "WriteResult", "Writer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,26 @@ class Workspace:
     stored_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class StoreDescription:
+    """Where a store is, in words; its bytes, those of all tenants on a server; and the number of its schema."""
+
+    place: str
+    size: int
+    schema: int
+
+
 class Reader(Protocol):
     """A store opened for reading; several processes may read while one writes."""
+
+    @property
+    def is_read_only(self) -> bool:
+        """Return whether every writing method raises StoreUnwritable."""
+        ...
+
+    def describe(self) -> StoreDescription:
+        """Return where the store is, how large it is, and its schema."""
+        ...
 
     def workspaces(self) -> list[Workspace]:
         """Return every workspace of the tenant LOCAL, ordered by key."""

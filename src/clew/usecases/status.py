@@ -10,20 +10,18 @@ from pathlib import Path
 import numpy as np
 
 from clew.records import Tier
-from clew.settings import Settings
 from clew.store.ports import LOCAL, Reader, Workspace
-from clew.store.sqlite.migrations import MIGRATIONS
 from clew.usecases.places import find_code
 
 
 @dataclass(frozen=True, slots=True)
 class StoreStatus:
-    """Size and schema of the database, counts of one workspace by layer, kind, tier and reason not read, and all workspaces.
+    """Place, size and schema of the database, counts of one workspace by layer, kind, tier and reason not read, and all workspaces.
 
     here  the workspace in question, None if nothing is stored of it. Counts are in the order of their names.
     """
 
-    database: Path
+    database: str
     database_bytes: int
     schema: int
     here: Workspace | None
@@ -36,7 +34,7 @@ class StoreStatus:
     workspaces: tuple[Workspace, ...]
 
 
-def read_status(store: Reader, settings: Settings, path: Path) -> StoreStatus:
+def read_status(store: Reader, path: Path) -> StoreStatus:
     """Return the size of the database and counts of what it holds of the repository at `path`."""
     key, _ = find_code(store, path)
     workspaces = tuple(store.workspaces())
@@ -60,10 +58,9 @@ def read_status(store: Reader, settings: Settings, path: Path) -> StoreStatus:
                 sessions += state.source.startswith("session:") and "/" not in state.source
                 if state.source.startswith("file:") and state.status != "indexed":
                     skipped[state.status] += 1
-    database = settings.database_path
-    size = sum(file.stat().st_size for file in database.parent.glob(f"{database.name}*") if file.is_file())
+    described = store.describe()
     return StoreStatus(
-        database, size, len(MIGRATIONS), here, files, sessions,
+        described.place, described.size, described.schema, here, files, sessions,
         _by_name(layers), _by_name(kinds), _by_name(tiers), _by_name(skipped), workspaces,
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from clew.cli import output
-from clew.cli.open import load_settings
+from clew.cli.open import load_file_settings
 from clew.cli.options import format_examples, json_option
 
 
@@ -22,6 +22,10 @@ def command(file: Path, *, is_forced: bool, is_json: bool) -> None:
     """
     from clew.usecases.backup import back_up
 
-    size = back_up(load_settings().database_path, file, is_forced=is_forced)
+    size = back_up(
+        load_file_settings("`pg_dump --schema=clew` copies it, and `clew export --all FILE` writes all of it to one file").database_path,
+        file,
+        is_forced=is_forced,
+    )
     value = {"file": str(file), "bytes": size}
     output.write_answer(value, output.escape_control(f"{file}: {size:,} bytes, checked\n"), is_json=is_json)

@@ -62,7 +62,7 @@ def command(
     )  # fmt: skip
     installer.check(target, wanted)
     indexed = ""
-    if without_index and settings.database_path.is_file():
+    if without_index and not settings.store and settings.database_path.is_file():
         _refuse_newer(settings.database_path)
     if not (is_dry or without_index):
         with open_engine() as engine:

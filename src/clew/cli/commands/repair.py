@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from clew.cli import output
-from clew.cli.open import open_engine
+from clew.cli.open import load_file_settings, open_engine
 from clew.cli.options import format_examples, json_option, quiet_option
 from clew.cli.progress import show_progress
 from clew.records.wording import format_count
-from clew.settings import find_workspace, load_settings
+from clew.settings import find_workspace
 
 if TYPE_CHECKING:
     from clew.adapters.daemon_files import DaemonPaths
@@ -57,7 +57,7 @@ def command(*, dry_run: bool, is_json: bool, is_quiet: bool) -> None:
     from clew.store.sqlite import SqliteStore
     from clew.store.sqlite.repair import find_damage, find_faults_beside, repair
 
-    settings = load_settings()
+    settings = load_file_settings("restore the server's own backup, or import an export into an empty database")
     reasons = find_damage(settings.database_path) if settings.database_path.is_file() else []
     beside = find_faults_beside(settings.database_path) if settings.database_path.is_file() and not reasons else []
     if beside and not dry_run:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from clew.cli import output
-from clew.cli.open import load_settings
+from clew.cli.open import load_file_settings
 from clew.cli.options import format_examples, json_option
 from clew.records.wording import format_count
 
@@ -24,7 +24,7 @@ def command(file: Path, *, is_json: bool) -> None:
     from clew.adapters.http import start
     from clew.usecases.backup import restore
 
-    settings = load_settings()
+    settings = load_file_settings("`pg_restore` puts a dump back, and `clew import FILE` an export")
     paths = DaemonPaths(settings.data_dir)
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     was_running = start.stop_daemon(paths)

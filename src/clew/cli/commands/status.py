@@ -61,7 +61,7 @@ def _to_json(status: StoreStatus) -> dict[str, Any]:
     """Return the store's status as JSON."""
     here = _workspace_json(status.here) if status.here else None
     workspaces = [_workspace_json(workspace) for workspace in status.workspaces]
-    return {**asdict(status), "database": str(status.database), "here": here, "workspaces": workspaces}
+    return {**asdict(status), "here": here, "workspaces": workspaces}
 
 
 def _to_text(status: StoreStatus) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from clew.cli import output
-from clew.cli.open import load_settings
+from clew.cli.open import load_file_settings
 from clew.cli.options import format_examples, json_option
 
 
@@ -19,7 +19,7 @@ def command(*, is_json: bool) -> None:
     """
     from clew.store.sqlite.repair import find_damage, find_faults_beside
 
-    database = load_settings().database_path
+    database = load_file_settings("the server checks its own pages; `pg_amcheck --schema=clew` reads all of them").database_path
     if not database.is_file():
         told = output.escape_control(f"{database}: nothing is stored yet\n")
         output.write_answer({"is_well": True, "database": str(database), "damage": [], "beside": []}, told, is_json=is_json)

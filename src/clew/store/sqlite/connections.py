@@ -27,6 +27,7 @@ import apsw
 
 from clew.errors import SchemaTooNew, StoreBusy, StoreUnusable, StoreUnwritable
 from clew.store.sqlite.statements import SQL
+from clew.store.tables.codec import compute_prefix_ranges
 from clew.store.tables.connection import SqlRow, SqlValue
 
 APPLICATION_ID = 0x636C6577  # "clew", so that `file` and SQLite tell our databases from others
@@ -84,6 +85,10 @@ class Connection:
     def execute_many(self, name: str, rows: Iterable[Sequence[SqlValue]]) -> None:
         """Run a statement that changes rows once for each of these parameter tuples."""
         self.raw.executemany(SQL[name], rows)
+
+    def prefix_bounds(self, prefix: str) -> tuple[SqlValue, ...]:
+        """Return the ends of the range of texts, and of the range of bytes, that begin with `prefix`."""
+        return compute_prefix_ranges(prefix)
 
     def set_busy_timeout(self, seconds: float) -> None:
         """Set how many seconds later statements wait for another writer before they fail."""

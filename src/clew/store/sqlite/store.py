@@ -29,7 +29,7 @@ from clew.errors import (
 from clew.records import Delta, SourceState, Tier
 from clew.store import rules
 from clew.store.documents import Documents
-from clew.store.ports import PurgeResult, RefreshResult, Snapshot, Workspace, WriteResult
+from clew.store.ports import PurgeResult, RefreshResult, Snapshot, StoreDescription, Workspace, WriteResult
 from clew.store.rows import ImportResult, StoredRow
 from clew.store.sqlite import migrations
 from clew.store.sqlite.connections import (
@@ -96,6 +96,12 @@ class SqliteStore:
             raise
 
     # -- Reader ---------------------------------------------------------------------------------
+
+    def describe(self) -> StoreDescription:
+        """Return the path of the file, the bytes of it and of what lies beside it, and its schema."""
+        files = [file for file in self.path.parent.glob(f"{escape(self.path.name)}*") if file.is_file()]
+        with self._reading() as connection:
+            return StoreDescription(str(self.path), sum(file.stat().st_size for file in files), query_header(connection).schema)
 
     def workspaces(self) -> list[Workspace]:
         """Return every workspace, ordered by key; `records` counts a record once for each source that holds it."""

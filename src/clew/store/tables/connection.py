@@ -40,3 +40,7 @@ class Connection(Protocol):
     def execute_many(self, name: str, rows: Iterable[Sequence[SqlValue]]) -> None:
         """Run a statement that changes rows once for each of these parameter tuples."""
         ...
+
+    def prefix_bounds(self, prefix: str) -> tuple[SqlValue, ...]:
+        """Return the parameters by which a statement of this engine selects the texts that begin with `prefix`."""
+        ...

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path
 
 from clew.store.documents import Documents
@@ -46,11 +47,13 @@ class _Cached:
 class IndexCache:
     """The search indexes of one database by workspace, in memory and in files. The caller holds `lock` while one is built.
 
-    folder  of the index files; identity  16 random bytes that name the database, so that another one's files are not used.
+    folder     of the index files; identity  16 random bytes that name the database, so that another one's files are not used.
+    is_shared  other machines keep files of the same database, which a purge there cannot reach: a file from before a purge is not used.
     """
 
     folder: Path
     identity: bytes = b""
+    is_shared: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
     _cached: dict[str, _Cached] = field(default_factory=dict[str, _Cached])
 
@@ -69,11 +72,11 @@ class IndexCache:
     def drop(self, workspace: str) -> None:
         """Drop a workspace's index from memory and delete its index file. Raises OSError."""
         self._cached.pop(workspace, None)
-        index_files.delete_index(self._place(workspace))
+        index_files.delete_index(self._place(WorkspaceCounters(workspace)))
 
     def find_fault(self, workspace: str) -> str:
         """Return why a workspace's index file cannot be used, "" if it can or there is none."""
-        found = index_files.map_index(self._place(workspace))
+        found = index_files.map_index(self._place(WorkspaceCounters(workspace)))
         return found if isinstance(found, str) and found != index_files.NO_INDEX_FILE else ""
 
     def clear(self) -> None:
@@ -86,30 +89,30 @@ class IndexCache:
         Returns the number of parts that changed since the present file, and the new file's path, None if none was written.
         """
         now = _keys(connection, space)
-        loaded = self._load(space.key)
+        loaded = self._load(space)
         changed = len(now) if isinstance(loaded, str) else len(loaded.base_parts ^ now)
         if not changed or (not isinstance(loaded, str) and changed <= _overlay_max(len(now))):
             return changed, None
         cached = self._cached.get(space.key)
         is_ready = cached is not None and not cached.index.has_overlay and cached.base_parts == now
         index = cached.index if cached is not None and is_ready else Documents.build(_all(connection, space))
-        return changed, index_files.write_index(self._place(space.key), space.generation, index.to_bytes())
+        return changed, index_files.write_index(self._place(space), space.generation, index.to_bytes())
 
     def install(self, space: WorkspaceCounters, fresh: Path) -> None:
         """Replace the workspace's index file by `fresh`, and use it from now on. Raises OSError."""
-        index_files.install_index(self._place(space.key), fresh)
-        loaded = self._load(space.key)
+        index_files.install_index(self._place(space), fresh)
+        loaded = self._load(space)
         if not isinstance(loaded, str):
             self._cached[space.key] = loaded
 
     def _make(self, connection: Connection, space: WorkspaceCounters, old: _Cached | None) -> _Cached:
-        loaded = self._load(space.key) if old is None else "the index in memory is too old"
+        loaded = self._load(space) if old is None else "the index in memory is too old"
         if not isinstance(loaded, str) and loaded.generation == space.generation:
             return loaded
         now = _keys(connection, space)
         base = old
         if base is not None and len(base.base_parts ^ now) > _overlay_max(len(now)):
-            base, loaded = None, self._load(space.key)
+            base, loaded = None, self._load(space)
         if not isinstance(loaded, str) and len(loaded.base_parts ^ now) <= max(OVERLAY_PARTS_MAX, len(now) * _REUSE_SHARE_MAX):
             base = loaded
         if base is None:
@@ -119,8 +122,8 @@ class IndexCache:
         index = base.index if before == now else base.index.updated(before - now, _some(connection, space, sorted(now - before)))
         return _Cached(index, space.generation, base.base_parts, f"snapshot or memory, {len(base.base_parts ^ now)} parts changed")
 
-    def _load(self, workspace: str) -> _Cached | str:
-        mapped = index_files.map_index(self._place(workspace))
+    def _load(self, space: WorkspaceCounters) -> _Cached | str:
+        mapped = index_files.map_index(self._place(space))
         if isinstance(mapped, str):
             return mapped
         try:
@@ -129,8 +132,11 @@ class IndexCache:
             return f"the snapshot cannot be read ({error})"
         return _Cached(index, mapped.generation, frozenset(index.parts), "snapshot")
 
-    def _place(self, workspace: str) -> index_files.IndexFile:
-        return index_files.IndexFile(self.folder, self.identity, workspace)
+    def _place(self, space: WorkspaceCounters) -> index_files.IndexFile:
+        identity = self.identity
+        if self.is_shared:
+            identity = blake2b(identity + space.purges.to_bytes(8, "little"), digest_size=16).digest()
+        return index_files.IndexFile(self.folder, identity, space.key)
 
 
 def _overlay_max(parts: int) -> float:

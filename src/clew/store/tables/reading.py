@@ -17,7 +17,6 @@ from clew.records import Edge, Record, SourceState, Status
 from clew.store import originals, rules
 from clew.store.documents import Documents
 from clew.store.tables.codec import (
-    compute_prefix_ranges,
     decode_text,
     edge_from_row,
     encode_text,
@@ -127,9 +126,8 @@ class TableRows:
     def states(self, prefix: str) -> list[SourceState]:
         """Return the states of the sources whose name begins with `prefix`, in no order."""
         with self._asking() as connection:
-            return [
-                state_from_row(row) for row in connection.fetch_all("sources.states", self._space.number, *compute_prefix_ranges(prefix))
-            ]
+            rows = connection.fetch_all("sources.states", self._space.number, *connection.prefix_bounds(prefix))
+            return [state_from_row(row) for row in rows]
 
     def states_of(self, sources: Collection[str]) -> list[SourceState]:
         """Return the states of these sources; unknown ones are left out."""
