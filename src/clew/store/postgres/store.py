@@ -17,7 +17,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from clew.errors import BadStoreAddress, StoreBusy, StoreError, StoreUnwritable, UnknownWorkspace
-from clew.records import Delta, Tier
+from clew.records import Delta, SourceState, Tier
 from clew.store import rules
 from clew.store.documents import Documents
 from clew.store.ports import PurgeResult, RefreshResult, Snapshot, StoreDescription, Workspace, WriteResult
@@ -169,6 +169,11 @@ class PostgresStore:
             if moved:
                 _advance(connection, space)
             return moved
+
+    def replace_state(self, workspace: str, before: SourceState, after: SourceState) -> bool:
+        """Replace the state of a source if it is still `before`, and return whether it was. Raises as `apply` does."""
+        with self._writing() as connection:
+            return changes.replace_state(connection, self._locked(connection, workspace).number, before, after)
 
     def touch(self, workspace: str, ids: Sequence[str], at_ns: int) -> None:
         """Count a use of each of these records at a time. Raises StoreBusy after _TOUCH_WAIT_S."""

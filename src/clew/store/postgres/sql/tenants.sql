@@ -9,4 +9,4 @@ SELECT identity FROM clew.tenants WHERE tenant = $1;
 -- name: describe
 -- The bytes of all tables with their indexes, and the number of the schema, which are the same for every tenant.
 SELECT (SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class WHERE relnamespace = 'clew'::regnamespace AND relkind IN ('r', 'p')),
-       clew.schema_number() WHERE $1 <> '';
+       clew.schema_number() WHERE $1::text IS NOT NULL;
