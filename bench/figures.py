@@ -16,9 +16,9 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from bench.intervals import estimate
 from bench.localization.kept import read_rows, rows_path
 from bench.machine import REPOSITORY
+from clew.evaluation.intervals import estimate
 
 BENCH = REPOSITORY / "bench"
 README = REPOSITORY / "README.md"

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from bench.cost.arms import ARMS
-from bench.intervals import CONFIDENCE, draw
 from bench.machine import provenance, write_result
+from clew.evaluation.intervals import CONFIDENCE, draw
 from clew.evaluation.repricing import BILLED, NOTHING, Repriced, reprice
 from clew.transcript.parse import open_transcript
 

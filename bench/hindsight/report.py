@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.intervals import Difference, Estimate, difference, estimate
 from clew.evaluation.evaluate import SUMMARY_BUDGET, CaseResult, RecoveryCounts, TranscriptResult
+from clew.evaluation.intervals import Difference, Estimate, difference, estimate
 from clew.evaluation.report import WorstCase, find_worst_cases
 
 

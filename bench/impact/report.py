@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.impact.arms import arms, scores
 from bench.impact.replay import Replayed
-from bench.intervals import difference, estimate
+from clew.evaluation.intervals import difference, estimate
 
 MEASURES = ("recall@5", "recall@10", "mrr")
 CHOSEN_ON = ("psf/requests", "google/gson", "fluent/fluentd", "py-pdf/pypdf", "tokio-rs/tokio", "yt-dlp/yt-dlp", "dask/dask")

@@ -13,10 +13,10 @@ from itertools import combinations, pairwise
 from statistics import median
 from typing import Any
 
-from bench.intervals import Difference, Estimate, difference, estimate
 from bench.localization.metrics import CAUSES, LEVELS
 from bench.localization.rows import CONTEXT
 from bench.localization.run import Measured
+from clew.evaluation.intervals import Difference, Estimate, difference, estimate
 
 FORM = 2  # of the result; another form is not read
 ACC = (1, 3, 5, 10)

@@ -23,10 +23,10 @@ import numpy as np
 from bench.hindsight.arms import ARMS
 from bench.hindsight.folds import fold_of, nets_without
 from bench.hindsight.trial import JudgedTrial
-from bench.intervals import difference, estimate
 from bench.machine import REPOSITORY, provenance, write_result
 from bench.nextaction.cuts import CALLS, EXAMPLES, LARGEST, SessionCut, find_cuts
 from bench.nextaction.likelihood import LikelihoodModel
+from clew.evaluation.intervals import difference, estimate
 from clew.text.tokens import make_counter
 
 RESULTS = Path(__file__).parent / "results"

@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from bench.doors import index, list_files, opened, retrieve
-from bench.intervals import estimate
 from bench.localization import systems
 from bench.machine import provenance, write_result
 from bench.questions.asked import FIRST, Asked, Place, Project, load, ndcg
 from bench.trees import TreeError, commit_times, write_tree
+from clew.evaluation.intervals import estimate
 
 RESULTS = Path(__file__).parent / "results"
 TREES = ("root", "whole", "whole-history")

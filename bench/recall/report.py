@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.intervals import estimate
 from bench.recall.source import LOCOMO
+from clew.evaluation.intervals import estimate
 from clew.recall.model import load_model
 
 ADVERSARIAL = "adversarial"

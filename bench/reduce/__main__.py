@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from bench.intervals import difference, estimate
 from bench.machine import provenance, write_result
 from bench.reduce import arms
 from bench.reduce.needed import Needed, needed
 from bench.reduce.outputs import Output, outputs
+from clew.evaluation.intervals import difference, estimate
 from clew.text.tokens import NEWEST_FAMILY, make_counter
 from clew.transcript.reduce.reduce import reduce_lines, select_lines
 

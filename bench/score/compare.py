@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bench.intervals import difference
 from bench.score.figure import Value
+from clew.evaluation.intervals import difference
 
 REPEATS_SHARE = 0.05  # repeated measurements that differ by less are not told apart, even where their ranges do not touch; guess
 

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.intervals import estimate
 from bench.machine import provenance, write_result
 from bench.state import verdicts
 from bench.state.arms import ARMS
 from bench.state.judge import BUDGETS, judge
 from bench.state.marks import cuts
+from clew.evaluation.intervals import estimate
 from clew.pool import map_in_processes
 
 RESULTS = Path(__file__).parent / "results"

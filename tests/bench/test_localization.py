@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from bench.intervals import difference, estimate
 from bench.localization import rivals
 from bench.localization.__main__ import main
 from bench.localization.arms.bm25 import Ranking, Vocabulary
@@ -40,6 +39,7 @@ from bench.localization.run import Measured, Plan, read_work, run
 from bench.localization.source import Tree, words_of
 from bench.localization.systems import Answer, Closes, Follows, Span, Unavailable, UnknownSystem, create
 from bench.trees import TreeError, clean_tree, commit_times, switch_tree, write_tree
+from clew.evaluation.intervals import difference, estimate
 
 ALPHA = '''"""Alpha keeps boxes."""
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from clew.adapters.daemon_files import DaemonPaths
 from clew.settings import CONFIG_NAME, DATABASE_NAME
+from clew.trial.log import FOLDER_NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def delete_run_files(paths: DaemonPaths) -> None:
 
 def _is_ours(name: str) -> bool:
     return (
-        name in {"run", "plugin", "installed.json", "installed.new", CONFIG_NAME}
+        name in {"run", "plugin", "installed.json", "installed.new", FOLDER_NAME, CONFIG_NAME}
         or name == DATABASE_NAME
         or name.startswith((f"{DATABASE_NAME}-", f"{DATABASE_NAME}."))
     )

@@ -119,8 +119,8 @@ def bills_of(lines: Sequence[bytes]) -> Bills | None:
     return Bills(tuple(requests), records, folds, tuple(extracted.superseded), counts, calls)
 
 
-def read_requests(lines: Sequence[bytes]) -> Iterator[Request]:
-    """Yield the requests of the main thread; the records of one reply share its id, and the first of them tells when it began."""
+def read_requests(lines: Sequence[bytes], *, is_agent: bool = False) -> Iterator[Request]:
+    """Yield the requests of the main thread, or of subagents; the records of one reply share its id, and the first tells when it began."""
     known: dict[str, Request] = {}
     last: Request | None = None
     is_compacted = False
@@ -133,7 +133,7 @@ def read_requests(lines: Sequence[bytes]) -> Iterator[Request]:
             continue
         if record.type == "system" and record.subtype == "compact_boundary":
             is_compacted = True
-        if record.type != "assistant" or record.is_sidechain:
+        if record.type != "assistant" or bool(record.is_sidechain) is not is_agent:
             continue
         message = mapping_or_empty(record.message)
         usage, name = mapping_or_empty(message.get("usage")), text_or_empty(message.get("id")) or f"line {number}"

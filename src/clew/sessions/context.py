@@ -21,6 +21,7 @@ from clew.engine import Engine
 from clew.errors import ClewError, SchemaTooNew, StoreBusy, StoreUnreachable, StoreUnusable, StoreUnwritable
 from clew.settings import Settings
 from clew.text.secrets import mask_text
+from clew.trial.log import TrialLog
 
 _REOPEN_AFTER_S = 2.0  # a store that could not be opened is not tried again at once: each try may wait for a lock; guess
 _SAME_ERROR_AFTER_S = 60.0  # an error with the same text is journalled once in this time; guess
@@ -44,6 +45,7 @@ class DaemonContext:
     def __init__(self, settings: Settings, journal: Callable[[str, str], None]) -> None:
         self.settings = settings
         self.journal = journal
+        self.trial = TrialLog(settings.data_dir)
         self.refusals: dict[str, str] = {}
         self._opening = threading.Lock()
         self._engine: Engine | None = None
@@ -71,6 +73,14 @@ class DaemonContext:
                 self._failed = (time.monotonic(), error)
                 raise
             return self._engine
+
+    def withholds(self, session: str, part: str) -> bool:
+        """Return whether a session does without a part of clew, because a trial drew it so; False where its log cannot be read."""
+        try:
+            return part in self.trial.find_withheld(session)
+        except (ClewError, OSError) as error:
+            self.record_error("trial", error)
+            return False
 
     def find_problem(self) -> str:
         """Return a label of two to four words for what keeps sessions from being stored, such as "disk is full"; "" for nothing."""

@@ -70,6 +70,7 @@ class LiveSession(msgspec.Struct):
     saved_tokens         tokens that shortened outputs have kept out of its window; reduced  number of those outputs.
     compacted            compactions whose following session start has not come yet.
     is_started           the hook of its start was received.
+    is_unplaced          it goes on another session, and a trial runs that has to know which.
     owed, owed_given     hand-off that its start could not deliver in time; the one that was added to the last prompt.
     added, saved_last    handles added to the last prompt, tokens saved by the last output, until they are known to be delivered.
     asked_ns             time of the last prompt that was searched for.
@@ -91,6 +92,7 @@ class LiveSession(msgspec.Struct):
     compacted: int = 0
     said_last: str = ""
     is_started: bool = False
+    is_unplaced: bool = False
     owed: str = ""
     owed_given: str = ""
     added: list[str] = []

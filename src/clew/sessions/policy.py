@@ -24,13 +24,13 @@ from clew.records import Author, Correction, Observation, Packet, Span, Spans, T
 from clew.sessions.context import DaemonContext
 from clew.sessions.fencing import render_for_model
 from clew.sessions.live import LastPacket, LiveSession, LiveSessions
-from clew.settings import find_workspace
+from clew.settings import find_repository, find_workspace
 from clew.text.secrets import mask_text
 from clew.text.tokens import make_counter
 from clew.transcript.follow import ProgressReader
 from clew.transcript.parse import open_transcript
 from clew.transcript.reduce.lines import CHARS_PER_TOKEN
-from clew.transcript.session_files import SessionFiles, find_session_files
+from clew.transcript.session_files import SessionFiles, find_origin, find_session_files
 from clew.transcript.vocabulary import HANDOFF_HEADING
 
 CONTEXT_CHARS_MAX = 9_900  # of one hook's context; the client takes 10,000 and puts a longer one into a file
@@ -93,6 +93,7 @@ class SessionPolicy:
         source  "startup", "resume", "clear" or "compact".
         """
         live.ended, live.is_started, live.owed = "", True, ""
+        self._join_trial(live, is_new=source in ("startup", "clear"))
         if source in ("clear", "compact"):
             live.seen = []
         root = find_workspace(Path(live.cwd))[1]
@@ -103,6 +104,32 @@ class SessionPolicy:
             spans = self._on_resume(live, root) if source == "resume" else self._from_earlier_session(live, is_cleared=source == "clear")
         paths = [root / name for name in self._working_set(live)]
         return SessionStart(self._render(live, spans), [str(path) for path in paths if path.is_file()][-_WATCHED_FILES_MAX:])
+
+    def _join_trial(self, live: LiveSession, *, is_new: bool) -> None:
+        """Have a trial that runs draw how a new session is treated; one that goes on another is treated as that one is."""
+        try:
+            if is_new:
+                self.context.trial.assign(live.id, str(find_repository(Path(live.cwd)).main))
+            elif (trial := self.context.trial.read_current()) is not None and live.id not in trial.assigned:
+                live.is_unplaced = True
+        except (ClewError, OSError) as error:  # it is not in the trial, then
+            self.context.record_error("trial", error)
+
+    def _withholds(self, live: LiveSession, part: str) -> bool:
+        """Return whether a session does without a part of clew, because a trial drew it so."""
+        if live.is_unplaced and live.has_transcript:
+            self._place(live)
+        return self.context.withholds(live.id, part)
+
+    def _place(self, live: LiveSession) -> None:
+        """Find out which session this one goes on, as its transcript tells, and treat it as that one is."""
+        try:
+            trial = self.context.trial.read_current()
+            if trial is not None and (origin := find_origin(Path(live.transcript), live.id, trial.assigned)):
+                self.context.trial.assign(live.id, trial.assigned[origin].repository, origin=origin)
+        except (ClewError, OSError) as error:
+            self.context.record_error("trial", error)
+        live.is_unplaced = False
 
     def _render(self, live: LiveSession, spans: Spans) -> str:
         """Return the fenced text of `spans` for the model of a session."""
@@ -137,7 +164,7 @@ class SessionPolicy:
 
     def _hand_off(self, live: LiveSession, transcript: str, whose: str, budget: int) -> Spans:
         """Return a session's hand-off that fits into one hook's context, () if there is none or it never fits."""
-        if not transcript or not Path(transcript).is_file():
+        if not transcript or not Path(transcript).is_file() or self._withholds(live, "compaction"):
             return ()
         started = time.perf_counter()
         head = f"{HANDOFF_HEADING}: {whose}. {_BACK}\n\n"
@@ -315,6 +342,7 @@ class SessionPolicy:
         """Return the text to add to a prompt: a hand-off that the start could not deliver in time, and relevant files and memories."""
         if not live.is_started:  # the hook of its start was not answered: the machine was too slow, or the daemon not there
             live.is_started = True
+            self._join_trial(live, is_new=not live.has_transcript)
             self.context.schedule(f"owe:{live.id}", lambda: self._prepare_owed(live))
         owed, live.owed, live.owed_given = live.owed, "", live.owed
         packet = self._augment_prompt(live, prompt)
@@ -335,6 +363,9 @@ class SessionPolicy:
             return None
         if live.late >= _LATE_MAX and time.time() - live.late_at < _LATE_PAUSE_S:
             live.last_packet = LastPacket("prompt", why="the last ones were too slow, so this one was not asked")
+            return None
+        if self._withholds(live, "prompts"):
+            live.last_packet = LastPacket("prompt", why="the trial that runs leaves prompts of this session as they are")
             return None
         live.late, live.is_late = live.late if live.is_late else 0, False
         started, asked_ns = time.perf_counter(), time.time_ns()
@@ -367,7 +398,7 @@ class SessionPolicy:
 
     def may_shorten(self, live: LiveSession, text: str) -> bool:
         """Return whether a tool's output is long enough, and its session's folder known, for `shorten_output`."""
-        return len(text) >= _OUTPUT_CHARS_MIN and bool(live.cwd)
+        return len(text) >= _OUTPUT_CHARS_MIN and bool(live.cwd) and not self._withholds(live, "reduction")
 
     def shorten_output(
         self, live: LiveSession, result: Observation, *, is_truncated: bool = False, full_output: bytes | None = None
@@ -410,12 +441,12 @@ class SessionPolicy:
     # -- Compaction ---------------------------------------------------------------------------------
 
     def compact_window(self, live: LiveSession, *, window_chars: int, last_message: str, instructions: str) -> str:
-        """Return the text that replaces the window at a compaction; "" when there is too little, so that the client summarizes itself.
+        """Return the text that replaces the window at a compaction; "" when there is too little, or a trial leaves it to the client.
 
         window_chars  characters in the window before, 0 if unknown.
         last_message  the agent's last message; instructions  the user's own for what follows.
         """
-        if not live.has_transcript:
+        if not live.has_transcript or self._withholds(live, "compaction"):
             return ""
         engine, settings, started = self.context.get_engine(), self.context.settings, time.perf_counter()
         held = window_chars / CHARS_PER_TOKEN

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -109,6 +109,37 @@ def find_session_files(path: Path) -> SessionFiles:
     named = _UUID.findall(path.name)
     session = named[-1] if named else head.session or _stem(path)
     return SessionFiles(path, session, head.client, head.cwd, "", _agents_of(path, session))
+
+
+def find_origin(path: Path, session: str, known: Collection[str]) -> str:
+    """Return which of the `known` sessions a session goes on, by the first lines of its transcript; "" for none.
+
+    A client that resumes or forks a session copies its records: they name the other session, or its transcript in the same folder begins
+    with a record of the same id.
+    """
+    named, records = _read_lineage(path)
+    found = next((name for name in named if name != session and name in known), "")
+    if found or not records:
+        return found
+    others = (path.with_name(f"{name}{suffix}") for name in known if name != session for suffix in _SUFFIXES)
+    return next((_stem(other) for other in others if other.is_file() and records & _read_lineage(other)[1]), "")
+
+
+def _read_lineage(path: Path) -> tuple[list[str], set[str]]:
+    """The sessions that the first lines of a transcript name, in order, and the ids of their records."""
+    named: dict[str, None] = {}
+    records: set[str] = set()
+    for line in read_first_bytes(path, HEAD_BYTES).split(b"\n")[:HEAD_LINES]:
+        try:
+            told = mapping_or_empty(msgspec.json.decode(line))
+        except (msgspec.DecodeError, UnicodeDecodeError):  # cut, or broken
+            continue
+        for value in (mapping_or_empty(told.get("forkedFrom")).get("sessionId"), told.get("sessionId")):
+            if name := text_or_empty(value):
+                named[name] = None
+        if name := text_or_empty(told.get("uuid")):
+            records.add(name)
+    return list(named), records
 
 
 def find_start_folder(lines: Sequence[bytes]) -> str:

@@ -76,7 +76,7 @@ class RequestRewriter:
             return request.encode(data)
         ttl_s, model, head = window.parse_cache_ttl_s(bytes(request.top.get("system", b""))), request.model, request.head_chars
         is_warm = folds.begin_request(model=model, ttl_s=ttl_s)
-        if not request.is_summary:
+        if not request.is_summary and not folds.context.withholds(folds.session, "reduction"):
             calls = sum(each.role == "assistant" for each in request.messages)
             chars, folder = [len(each) for each in request.sent], partial(self._folder, request, folds.session)
             request.fold(folds.fold_outputs(outputs, chars, calls=calls, head_chars=head, is_warm=is_warm, ttl_s=ttl_s, find_cwd=folder))

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SEED = 20_240_501
-DRAWS = 4_000  # the ends of the intervals move by less than half a point from 2,000 on, on the 29 rows
+DRAWS = 4_000  # the ends of the intervals move by less than half a point from 2,000 on, on 29 rows of a benchmark
 CONFIDENCE = 0.95
 
 
