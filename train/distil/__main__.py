@@ -10,10 +10,10 @@ from contextlib import ExitStack, closing
 from dataclasses import asdict
 from pathlib import Path
 
-from bench.intervals import difference, estimate
 from bench.machine import provenance, write_result
 from clew.enrich.models import Model, open_model
 from clew.errors import ClewError
+from clew.evaluation.intervals import difference, estimate
 from clew.settings import load_settings, model_api_key
 from train.distil import evaluate
 from train.distil.dataset import ANSWERS, FIT, HELD, Row, make_row, read_cuts, write_set

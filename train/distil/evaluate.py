@@ -15,8 +15,8 @@ from pathlib import Path
 
 import msgspec
 
-from bench.intervals import difference, estimate
 from clew.enrich.models import Model
+from clew.evaluation.intervals import difference, estimate
 from clew.evaluation.needs import NeededEdit, NeededTerm, Needs
 from clew.evaluation.scores import SearchableWindow, score_needs
 from train.distil.form import as_model_request, parse_answer, to_numbers
