@@ -135,6 +135,22 @@ def test_a_request_that_is_stopped_and_typed_again_is_the_request_and_no_additio
     assert (goal.text, goal.is_continuation, goal.times) == ("Give the login page its footer again, with the status in it.", False, 3)
 
 
+def test_code_that_a_request_quotes_cancels_nothing(script) -> None:
+    script.user("Move the handlers.")
+    script.user("And end like this:\n```go\nif err != nil {\n    cancel()\n    os.Exit(1)\n}\n```")
+
+    assert state_at(script.observations).ended == ()
+
+
+@pytest.mark.parametrize("words", ["its perfect", "this is great", "looks fine", "it is good, thanks"])
+def test_praise_is_an_assent_and_no_request(script, words: str) -> None:
+    script.user("Write the plan.")
+    script.agent("Here it is. Does it look complete?")
+    script.user(words)
+
+    assert [goal.text for goal in state_at(script.observations).goals] == ["Write the plan."]
+
+
 def test_a_typed_answer_right_after_a_question_stands_with_it(script) -> None:
     script.user("Fix the total.")
     script.agent("Where shall the rounding go?")

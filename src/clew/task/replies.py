@@ -31,6 +31,7 @@ _OPTION = re.compile(
 )
 _BULLET = re.compile(r"^[ \t]{0,3}[-*•][ \t]+(?P<text>\S.*)$")
 _SIGNS = frozenset(sign.replace("\ufe0f", "") for sign in _DATA["assent"].pop("signs").split("|"))
+_FENCED = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _EMOJI = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf\ufe0f\u200d]+")
 _WORDS = re.compile(r"[^\W_]{2,}")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
@@ -154,7 +155,7 @@ def asks_user(message: str) -> bool:
 def cancelled_steps(words: str, steps: Sequence[str]) -> list[int]:
     """Return the indices of the steps of a plan that these words of the user cancel: all of them, or those that the words name."""
     found: set[int] = set()
-    for line in words[:2_000].split("\n"):
+    for line in _FENCED.sub("", words[:2_000]).split("\n"):
         for part in _PART.split(line):
             rest = _cancelled_part(_plain(part))
             if rest is None:
