@@ -94,6 +94,16 @@ def test_a_linter_is_a_check_of_lint_and_a_failed_test_run_stands_beside_it() ->
     assert work.checks("cart.py") == [("lint", "passed", "ruff check ."), ("tests", "failed", "pytest -q")]
 
 
+@pytest.mark.parametrize(("command", "known"), [("golangci-lint run ./cart/", ["passed"]), ("go vet ./cart/", ["failed", "passed"])])
+def test_what_a_linter_says_of_a_folder_replaces_what_it_said_of_its_files_and_not_what_another_one_did(
+    command: str, known: list[str]
+) -> None:
+    work = Work().edit("cart/sum.go").run("golangci-lint run", "pay/tax.go:3:1: unused (unused)\n1 issues:\n* unused: 1", code=1)
+    output = "0 issues." if command.startswith("golangci") else ""
+
+    assert [verdict for _, verdict, _ in work.run(command, output).checks("cart/sum.go")] == known
+
+
 def test_a_command_that_named_its_tool_when_it_failed_covers_the_same_files_when_it_passes_in_silence() -> None:
     error = "src/total.ts(4,2): error TS2345: Argument of type 'string' is not assignable to parameter of type 'number'."
     work = Work().edit("src/total.ts").edit("src/cart.ts").run("pnpm verify", error, 2).edit("src/total.ts").run("pnpm verify")

@@ -46,6 +46,7 @@ class CheckRun:
     folder   in which it ran, relative to the root or absolute; "" for the root.
     scope    what it was told to check.
     endings  of the files that its tool reads, () where that is not known.
+    tool     that gave the verdict, as the files of `runners/tools` are named; "" for an unknown one.
     """
 
     command: str
@@ -53,6 +54,7 @@ class CheckRun:
     folder: str
     scope: CheckScope
     endings: tuple[str, ...] = ()
+    tool: str = ""
 
     def covers(self, path: str) -> bool:
         """Return whether its verdict says something of this file, a path as in a FileState."""
@@ -78,6 +80,10 @@ class CheckRun:
         """Return whether it reads files like this one, below the folder in which it ran."""
         is_below = not self.folder or path.startswith(f"{self.folder}/")
         return is_below and path.rpartition(".")[2] in self.endings and (bool(self.folder) or not path.startswith(("/", "~")))
+
+    def repeats(self, before: CheckRun) -> bool:
+        """Return whether it tells anew, of each file that it covers, what an earlier run told of it: another linter does not."""
+        return self.kind in _READING and bool(self.tool) and (self.tool, self.kind) == (before.tool, before.kind)
 
     def is_affected_by(self, path: str) -> bool:
         """Return whether a change of another file than the one that it covers may change what it says of that."""
@@ -120,7 +126,7 @@ def find_check_run(check: SimpleCommand, folder: str, *, printed_by: str = "") -
     options = set(check.words[1:])
     endings = () if options & _ONLY_LISTS else _endings().get(name, ())
     kind = "build" if name == "go_test" and "-c" in options else kind
-    return CheckRun(" ".join(check.words), kind, folder, parse_check_scope(check, folder), endings)
+    return CheckRun(" ".join(check.words), kind, folder, parse_check_scope(check, folder), endings, name)
 
 
 def find_tool(check: SimpleCommand) -> str:

@@ -188,7 +188,7 @@ class FileTracker:
             is_stale = bool(ran_at >= 0 and known and known[0].is_stale)
             for name, (old, before) in list(file.checks.items()):
                 is_doubtful = value is Verdict.FAILED and old.verdict is Verdict.PASSED and old.kind == ran.kind
-                if name == form or ran.scope.covers(before.scope) or is_doubtful:
+                if name == form or ran.scope.covers(before.scope) or is_doubtful or ran.repeats(before):
                     del file.checks[name]
             file.checks[form] = replace(check, kind=ran.kind, is_stale=is_stale), ran
             while len(file.checks) > CHECKS_MAX:
