@@ -117,7 +117,7 @@ def test_connections_are_opened_in_named_places_alone() -> None:
     }
 
     assert reaching == {
-        "enrich/models/json_client",  # the model that `clew compress` asks
+        "enrich/models/json_client",  # the model that `clew compress` asks, and the self-hosted one whose states are kept
         "adapters/gateway/proxy",  # whom the client asked itself
         "adapters/daemon_files",  # finds a free port
         "adapters/http/supervise",  # binds the daemon's sockets

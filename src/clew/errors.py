@@ -299,6 +299,14 @@ class ModelStopped(ModelError):
         )
 
 
+class StateNotKept(ModelError):
+    """Raised where a model's state is not stored, and why; `is_lasting` where the next one would not be either."""
+
+    def __init__(self, place: str, reason: str, hint: str = "", *, is_lasting: bool = False) -> None:
+        self.place, self.reason, self.is_lasting = place, reason, is_lasting
+        super().__init__(f"{place}: no state is kept: {reason}\nhint: {hint or 'each prompt is evaluated anew, as without clew'}")
+
+
 class ModelUnreachable(ModelError):
     """Raised where the connection to a model's server fails, ends early, or takes too long."""
 

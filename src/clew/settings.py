@@ -46,6 +46,7 @@ class Settings:
     model_price     dollars per million tokens of input and of output, such as "1/5"; "" when unknown.
     model_idle_s    the daemon has it do queued work once nobody asked for so long; 0 for never.
     model_work_s, model_work_tokens  of one such time without a request, at most.
+    model_states_mb  of a self-hosted model's stored states, all together (`clew.enrich.models.states`); 0 stores none.
     compress_chunk_tokens  of a session in one request.
     serve_idle_s     the daemon ends after so long without a request.
     gateway_upstream  base URL of the API that the gateway forwards to.
@@ -69,6 +70,7 @@ class Settings:
     model_idle_s: int = 300
     model_work_s: int = 3600
     model_work_tokens: int = 500_000
+    model_states_mb: int = 2000
     compress_chunk_tokens: int = 6000
     serve_idle_s: int = 1800
     gateway_upstream: str = "https://api.anthropic.com"

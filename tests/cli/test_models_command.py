@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from calling import Call
 
+from tests.enrich import llama
 from tests.enrich.model_server import Server, served
 
 
@@ -43,6 +44,40 @@ def test_a_server_is_described_without_being_asked_and_measured_on_demand(
     assert (before["name"], before["kind"], before["prefill_tokens_per_s"], before["fits"]) == ("small", "openai", None, None)
     assert measured["prefill_tokens_per_s"] > measured["generate_tokens_per_s"] > 0
     assert clew("models", "--json").json == measured
+
+
+def test_states_are_stored_listed_restored_and_purged(
+    clew: Call, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A purge erases every state: what was erased may stand in any of them."""
+    told = clew("models", "state", "list", "--json").json
+    text = tmp_path / "packet.txt"
+    text.write_text("Each change has a test. " * 100)
+    with llama.served(Path(told["folder"])) as server:
+        monkeypatch.setenv("CLEW_MODEL", f"{server.url}/v1#small")
+        saved = clew("models", "state", "save", text, "--json").json
+        server.slot = []
+        restored = clew("models", "state", "restore", saved["id"][:6], "--prompt", "Why?", "--json").json
+        assert clew("models", "state", "restore", "zz").code == 2
+
+    assert told["states"] == []
+    assert (saved["tier"], saved["is_checked"], saved["tokens"] % 512) == ("hot", True, 0)
+    assert (restored["is_restored"], restored["tokens"]) == (True, saved["tokens"])
+    assert saved["id"][:12] in clew("models", "state", "list").text
+    clew("index", repository)
+    assert clew("purge", "--path", "src/knots.py", "--repo", repository, "--reason", "a key", "--yes").code == 0
+    assert clew("models", "state", "list", "--json").json["states"] == []
+    assert list(server.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("model", ["anthropic#NAME", "https://models.example.org/v1#m"])
+def test_a_hosted_model_has_no_states(clew: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, model: str) -> None:
+    monkeypatch.setenv("CLEW_MODEL", model)
+    (tmp_path / "packet.txt").write_text("words")
+    called = clew("models", "state", "save", tmp_path / "packet.txt")
+
+    assert called.code == 5
+    assert "that you host" in called.err
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,9 @@ import pytest
 import clew
 from bench.nextaction.likelihood import LikelihoodModel
 from clew.enrich.models import GgufModel, KnownModels, ModelRequest, describe_model, measure_model, open_model
+from clew.enrich.models.gguf import STATE_BATCH
+from clew.enrich.models.prefix import identify_model
+from clew.enrich.models.states import ModelStates
 from clew.errors import ModelRefused, ModelStopped, NoUsableAnswers
 from clew.settings import Settings
 from tests.enrich.compressing import SESSION, compress, log, turn
@@ -111,6 +114,34 @@ def test_nobody_else_can_reach_it(model: GgufModel) -> None:
 
     assert listening == []
     assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_state_is_restored_in_another_process_and_the_model_goes_on_alike(path: Path, tmp_path: Path) -> None:
+    """The prefix is read back in less than a fifth of the time that it took, and 24 tokens are written as after a fresh evaluation."""
+    states = ModelStates(tmp_path, 10**9)
+    text = Path(clew.__file__).with_name("settings.py").read_text("utf-8")
+
+    def opened() -> GgufModel:
+        model = open_model(str(path), folder=tmp_path, timeout_s=300, states=states.folder)
+        assert isinstance(model, GgufModel)
+        return model
+
+    with closing(opened()) as model:
+        server = model.open_server()
+        identity = identify_model(server.props(), KnownModels(tmp_path), batch=STATE_BATCH, build=model.build)
+        tokens = server.tokenize(text)[:700]
+        stored = states.store(server, identity, tokens, model=model.name, slot=0, is_checked=True)
+        fresh = server.complete(tokens, slot=0, tokens_max=24, is_fresh=True)
+    with closing(opened()) as model:
+        server = model.open_server()
+        started = time.perf_counter()
+        assert states.load(server, stored, slot=0)
+        restored_s = time.perf_counter() - started
+        again = server.complete(tokens, slot=0, tokens_max=24, is_fresh=False)
+
+    assert len(stored.tokens) == again.reused == 640
+    assert again.tokens == fresh.tokens
+    assert restored_s < stored.prefill_s / 5
 
 
 def test_a_session_is_compressed_or_its_answers_are_refused_by_name(model: GgufModel, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from clew import usecases
 from clew.errors import UnknownHandle
@@ -17,6 +18,9 @@ from clew.settings import Settings
 from clew.store.ports import LOCAL, PurgeResult, Writer
 from clew.usecases.inputs import find_record, get_source_state
 from clew.usecases.places import find_code, find_holder, find_memory
+
+if TYPE_CHECKING:
+    from clew.enrich.models.states import ModelStates
 
 
 def forget(
@@ -31,6 +35,8 @@ def forget(
         key = find_holder(store, path, handles[0])
         ids = _ids_behind(store, key, handles)
         return lifecycle.move_records(store, key, ids, Tier.ARCHIVED if tier is None else tier, dry_run=dry_run)
+    if not dry_run:
+        _states(settings).archive_idle(used_before_ns=time.time_ns() - settings.folded_after_days * lifecycle.DAY_NS)
     return lifecycle.move_idle_records(
         store,
         key,
@@ -45,8 +51,10 @@ def purge(store: Writer, settings: Settings, path: Path, *, handles: Sequence[st
     """Erase records, or a whole source (`session:<id>` or `file:<path>`), for good, leaving tombstones with the reason.
 
     The rows of training sets that were made of a session of which anything is erased go too.
+    The stored states of models go as well, all of them: what was erased may stand in any prompt that they hold.
     Raises UnknownHandle for an unknown handle or source, NotReadable for a training set that cannot be read.
     """
+    _states(settings).erase()
     key, _ = find_memory(store, path) if source.startswith("session:") else find_code(store, path)
     if not source:
         key = find_holder(store, path, handles[0]) if handles else key
@@ -66,6 +74,12 @@ def purge(store: Writer, settings: Settings, path: Path, *, handles: Sequence[st
         usecases.ingest.record_edited_files(store, key, [session])
         gone = replace(gone, rows=drop_sessions(settings.data_dir, {session.partition("/")[0]}))
     return gone
+
+
+def _states(settings: Settings) -> ModelStates:
+    from clew.enrich.models.states import ModelStates  # lazy: with the clients of models comes aiohttp, which nothing else here needs
+
+    return ModelStates(settings.data_dir, settings.model_states_mb * 10**6)
 
 
 def _ids_behind(store: Writer, key: str, handles: Sequence[str]) -> list[str]:

@@ -1,6 +1,7 @@
 """Forward the client's requests to the model's API, and stream its answers back byte for byte.
 
-Only the body of a request for messages is rewritten (`folding`). An upstream's error is passed on with its status, headers and bytes;
+Only the body of a request for messages is rewritten (`folding`); before the first one of a session a self-hosted model's state may be
+restored (`prefix_states`). An upstream's error is passed on with its status, headers and bytes;
 an
 upstream that cannot be reached becomes a 502 in the API's own form, which the client retries; an answer that breaks off breaks off
 here.
@@ -16,6 +17,7 @@ import aiohttp
 from starlette.types import Receive, Scope, Send
 
 from clew.adapters.gateway.folding import RequestRewriter
+from clew.adapters.gateway.prefix_states import PrefixStates, find_key
 from clew.sessions.context import DaemonContext
 from clew.sessions.live import LiveSessions
 
@@ -37,6 +39,7 @@ class GatewayApp:
     def __init__(self, context: DaemonContext, sessions: LiveSessions) -> None:
         self.context = context
         self.rewriter = RequestRewriter(context, sessions)
+        self.states = PrefixStates(context)
         self._client: aiohttp.ClientSession | None = None
 
     @property
@@ -58,8 +61,11 @@ class GatewayApp:
         headers: list[tuple[bytes, bytes]] = scope["headers"]
         if scope["method"] == "POST" and path in ("/v1/messages", "/v1/messages/count_tokens"):
             body = await self._rewrite(body, headers, is_counting=path.endswith("count_tokens"))
+        upstream = self.upstream_url
+        if scope["method"] == "POST" and self.states.is_for(upstream, path):
+            await asyncio.to_thread(self.states.prepare, upstream, body, key=find_key(dict(headers)))
         query = scope["query_string"].decode("latin-1")
-        url = f"{self.upstream_url}{path}{'?' + query if query else ''}"
+        url = f"{upstream}{path}{'?' + query if query else ''}"
         handing = asyncio.ensure_future(self._forward(scope["method"], url, headers, body, send))
         leaving = asyncio.ensure_future(_wait_for_disconnect(receive))
         try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from clew.cli import output
+from clew.cli import model_states, output
 from clew.cli.open import load_settings, open_engine
 from clew.cli.options import TokenCount, format_examples, json_option, quiet_option
 from clew.cli.progress import show_progress
@@ -28,6 +28,7 @@ clew models --json
 CLEW_MODEL=~/models/qwen2.5-coder-1.5b-q4_k_m.gguf clew models --measure
 clew models work --seconds 600
 clew models stop
+clew map | clew models state save -
 """
 
 
@@ -70,6 +71,9 @@ def work(*, seconds: float | None, tokens: int | None, is_idle: bool, is_json: b
 def stop(*, is_json: bool) -> None:
     """End whatever background work is done, and let none begin until the next `work`. What was made stays, and the rest stays queued."""
     _stop(is_json=is_json)
+
+
+command.add_command(model_states.state)
 
 
 def _describe(*, measure: bool, is_json: bool, is_quiet: bool) -> None:

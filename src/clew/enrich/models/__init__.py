@@ -35,12 +35,13 @@ __all__ = [
 ]
 
 
-def open_model(text: str, *, folder: Path, key: str = "", timeout_s: float) -> Model:
+def open_model(text: str, *, folder: Path, key: str = "", timeout_s: float, states: Path | None = None) -> Model:
     """Return the client of the model that `text` names (`clew.enrich.models.naming`). Whoever opens it closes it.
 
     folder     clew's data folder, where what was measured of models is kept.
     key        the server's API key, "" for none. Stored nowhere.
     timeout_s  of one answer.
+    states     folder to which a file's process writes states; None for no states.
     Raises     BadModelName; BadEndpoint for an address that is not one, or that would carry the key unencrypted
                over a network; BadModelFile and ModelsNotInstalled for a file.
     """
@@ -51,4 +52,4 @@ def open_model(text: str, *, folder: Path, key: str = "", timeout_s: float) -> M
         return AnthropicModel(named.target, named.name, key=key, timeout_s=timeout_s)
     if named.kind == "openai":
         return ChatModel(named.target, named.name, key=key, timeout_s=timeout_s)
-    return GgufModel(Path(named.target), sha256=named.sha256, known=KnownModels(folder), timeout_s=timeout_s)
+    return GgufModel(Path(named.target), sha256=named.sha256, known=KnownModels(folder), timeout_s=timeout_s, states=states)

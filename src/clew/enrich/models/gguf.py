@@ -15,6 +15,7 @@ import tempfile
 import time
 from contextlib import suppress
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 
 import psutil
@@ -22,10 +23,12 @@ import psutil
 from clew.enrich.models.chat_completions import ChatModel
 from clew.enrich.models.gguf_header import GgufHeader, read_gguf_header
 from clew.enrich.models.known import KnownModels
+from clew.enrich.models.llama_server import LlamaServer
 from clew.enrich.models.model import ModelAnswer, ModelRequest
 from clew.errors import BadModelFile, ModelsNotInstalled, ModelStopped, ModelUnreachable
 
 CONTEXT_TOKENS_MAX = 16_384  # of a run, where the model was made for more: the largest requests are of about 12,000; memory grows with it
+STATE_BATCH = 128  # tokens that a child with states evaluates at once: a prefix is stored up to the last whole batch
 START_S_MAX = 120.0  # a file of 20 GB from a slow disk; guess
 SAID_CHARS_MAX = 300  # of the child's last words in an error
 CHILD = Path(__file__).with_name("gguf_child.py")
@@ -39,10 +42,13 @@ class GgufModel:
     known      what is known of files and their hashes.
     timeout_s  of one answer.
     threads    of the child; 0 for half of the cores.
+    states     folder to which the child writes states; None for no states.
     Raises     BadModelFile for a missing or broken file or another hash, ModelsNotInstalled without the extra.
     """
 
-    def __init__(self, path: Path, *, sha256: str, known: KnownModels, timeout_s: float, threads: int = 0) -> None:
+    def __init__(
+        self, path: Path, *, sha256: str, known: KnownModels, timeout_s: float, threads: int = 0, states: Path | None = None
+    ) -> None:
         self.header: GgufHeader = read_gguf_header(path)
         if importlib.util.find_spec("xllamacpp") is None:
             raise ModelsNotInstalled(str(path))
@@ -52,7 +58,7 @@ class GgufModel:
         self.place = str(path)
         self.name = f"{self.header.name}@{self.sha256[:12]}"
         self.context = min(self.header.context or CONTEXT_TOKENS_MAX, CONTEXT_TOKENS_MAX)
-        self._path, self._timeout_s = path, timeout_s
+        self._path, self._timeout_s, self._states = path, timeout_s, states
         self._threads = threads or max(1, (os.cpu_count() or 2) // 2)
         self._folder = ""
         self._child: subprocess.Popen[bytes] | None = None
@@ -68,6 +74,18 @@ class GgufModel:
         except ModelUnreachable:
             self._raise_if_stopped()
             raise
+
+    @property
+    def build(self) -> str:
+        """Name and release of the library that runs the file."""
+        return f"xllamacpp {metadata.version('xllamacpp')}"
+
+    def open_server(self) -> LlamaServer:
+        """Return a client of what only llama.cpp's server has; the child is started if need be. Raises ModelStopped, ModelUnreachable."""
+        if self._chat is None:
+            self._start()
+        socket = str(Path(self._folder, "model.sock"))
+        return LlamaServer("http://localhost", socket=socket, timeout_s=self._timeout_s, place=self.place, wait=self._wait)
 
     @property
     def memory_mb(self) -> int:
@@ -102,6 +120,9 @@ class GgufModel:
         self._folder = tempfile.mkdtemp(prefix="clew-model-")  # 0700
         socket = Path(self._folder, "model.sock")
         words = [sys.executable, str(CHILD), str(self._path), str(socket), str(self.context), str(self._threads)]
+        if self._states is not None:
+            self._states.mkdir(mode=0o700, parents=True, exist_ok=True)
+            words += [str(self._states), str(STATE_BATCH)]
         with Path(self._folder, "said").open("wb") as said:
             self._child = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said)
         if not self._is_ready(self._child):

@@ -1,6 +1,8 @@
 """Run a GGUF file with xllamacpp behind a private socket, until standard input ends. A script of its own: it imports nothing of clew.
 
-usage: gguf_child.py FILE SOCKET CONTEXT THREADS      Prints "ready" when it answers; the reason of a failure stands on standard error.
+usage: gguf_child.py FILE SOCKET CONTEXT THREADS [STATES BATCH]
+Prints "ready" when it answers; the reason of a failure stands on standard error. With STATES it writes the states of its slot to that
+folder, and evaluates BATCH tokens at once.
 """
 
 import importlib
@@ -11,7 +13,7 @@ from typing import Any
 
 def main() -> None:
     """Load the model, say so, and wait for whoever started this to end or to close the pipe."""
-    path, socket, context, threads = sys.argv[1:]
+    path, socket, context, threads, *states = sys.argv[1:]
     os.nice(10)  # whatever else runs on this machine goes first
     llama: Any = importlib.import_module("xllamacpp")  # an extra, which has no types
     params = llama.CommonParams()
@@ -24,6 +26,11 @@ def main() -> None:
     params.warmup = False
     params.verbosity = 0
     params.cache_ram_mib = 0
+    if states:
+        params.slot_save_path = f"{states[0]}/"
+        params.n_ubatch = int(states[1])
+        params.swa_full = True  # a state with a sliding window cannot be gone on from
+        params.n_ctx_checkpoints = 0  # they would end in the middle of a batch
     server = llama.Server(params)
     try:
         print("ready", flush=True)  # noqa: T201  what the parent waits for; it may be gone by now

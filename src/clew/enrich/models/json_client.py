@@ -80,17 +80,21 @@ class JsonClient:
         self._headers = {"Content-Type": "application/json", "Accept": "application/json", "Accept-Encoding": "identity", **headers}
         self._secret, self._timeout_s, self._wait = secret, timeout_s, wait
 
-    def post(self, payload: object, read: Callable[[bytes], Decoded]) -> Decoded:
+    def post(self, payload: object, read: Callable[[bytes], Decoded], *, end: str = "", query: Mapping[str, str] | None = None) -> Decoded:
         """Send `payload` as JSON, and return what `read` decodes from the response; `read` raises ValueError for what it cannot use.
 
+        end    stands in place of the address's own end; "" for that.
         Raises ModelUnreachable, ModelRefused or ModelUnreadable, after REQUEST_TRIES_MAX tries where another may help.
         """
-        return self._try(self._address, msgspec.json.encode(payload), read)
+        address = self._at(end) if end else self._address
+        return self._try(address.with_query(query) if query else address, msgspec.json.encode(payload), read)
 
     def get(self, end: str, read: Callable[[bytes], Decoded]) -> Decoded:
         """Ask for what stands at `end` in place of the address's own end, as `post` does."""
-        path = self._address.raw_path.removesuffix(self._end) + end
-        return self._try(self._address.with_path(path, encoded=True, keep_query=True), None, read)
+        return self._try(self._at(end), None, read)
+
+    def _at(self, end: str) -> URL:
+        return self._address.with_path(self._address.raw_path.removesuffix(self._end) + end, encoded=True, keep_query=True)
 
     def _try(self, address: URL, body: bytes | None, read: Callable[[bytes], Decoded]) -> Decoded:
         """Send one request, again where that may help; None as the body asks with GET."""
