@@ -35,18 +35,21 @@ def _load_steps() -> tuple[Step, ...]:
 
 
 STEPS = _load_steps()
+_PRESENT = """SELECT EXISTS (SELECT 1 FROM pg_proc p WHERE p.pronamespace = n.oid AND p.proname = 'schema_number')
+  FROM pg_namespace n WHERE n.nspname = 'clew'"""
 _MAY = """SELECT has_schema_privilege($1, 'clew', 'USAGE') AND bool_and(has_table_privilege($1, oid, 'DELETE'))
   FROM pg_class WHERE relnamespace = 'clew'::regnamespace AND relkind IN ('r', 'p')"""
 
 
-def read_schema(connection: ServerConnection) -> int:
+def _read_schema(connection: ServerConnection, place: str) -> int:
     """Return the number of the database's schema, 0 where there is none. Raises StoreUnusable where another program has a schema `clew`."""
-    found = connection.raw.execute("SELECT to_regproc('clew.schema_number')::text, to_regnamespace('clew')::text").fetchone()
-    if found is None or found[1] is None:
+    # From the catalog's tables: what a name resolves to may be remembered from before another process made it.
+    found = connection.raw.execute(_PRESENT.encode()).fetchone()
+    if found is None:
         return 0
-    if found[0] is None:
-        reason = "has a schema `clew` that is not clew's, or that this role may not use"
-        raise StoreUnusable(connection.raw.info.dbname, reason, "GRANT USAGE ON SCHEMA clew, or name another database")
+    if not found[0]:
+        reason = "has a schema `clew` that is not clew's"
+        raise StoreUnusable(place, reason, "name another database")
     row = connection.raw.execute("SELECT clew.schema_number()").fetchone()
     return int(row[0]) if row else 0
 
@@ -96,7 +99,7 @@ def find_role(connection: ServerConnection, *, is_read_only: bool) -> str:
 
 def check(connection: ServerConnection, place: str, known: int) -> int:
     """Return the number of the database's schema. Raises SchemaTooNew, StoreUnusable."""
-    found = read_schema(connection)
+    found = _read_schema(connection, place)
     if found > known:
         raise SchemaTooNew(place, found, known)
     return found

@@ -1,0 +1,105 @@
+"""What a server's store answers is what the embedded one answers, to the byte, and everything moves from one to the other and back."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+import clew
+from clew.engine import Engine
+from clew.settings import Settings
+from clew.store.rows import StoredRow
+from tests.golden.test_golden import SHOP
+from tests.postgres.server import address, needs_postgres, new_tenant
+
+pytestmark = needs_postgres
+QUESTIONS = ("where is the total rounded?", "reserve", "what is left of an article, and who raises OutOfStock?", "tests/test_cart.py", "")
+
+
+def make_repository(folder: Path) -> Path:
+    for name, text in SHOP.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+@pytest.fixture
+def both(tmp_path: Path) -> Iterator[tuple[Engine, Engine]]:
+    """An engine over the embedded store and one over a server's, both filled with a repository and a session."""
+    repository = make_repository(tmp_path / "shop")
+    session = tmp_path / "session.jsonl"
+    with resources.as_file(resources.files("clew.samples") / "ties.jsonl") as sample:
+        shutil.copyfile(sample, session)
+    engines = (
+        clew.open(settings=Settings(tmp_path / "one", jobs=1)),
+        clew.open(settings=Settings(tmp_path / "two", jobs=1, store=address(), tenant=new_tenant())),
+    )
+    for engine in engines:
+        engine.index(repository)
+        engine.ingest([session], repo=repository)
+    yield engines
+    for engine in engines:
+        engine.close()
+
+
+def answers(engine: Engine, repository: Path, session: Path) -> dict[str, str]:
+    """All that an engine answers, as text."""
+    found: dict[str, str] = {}
+    for question in QUESTIONS:
+        for budget in (200, 2000):
+            packet = engine.retrieve(repository, question, budget_tokens=budget, tokenizer="claude")
+            found[f"retrieve {budget} {question}"] = repr(packet)
+        found[f"files {question}"] = repr(engine.rank_files(repository, question, limit=10))
+        found[f"prompt {question}"] = repr(engine.augment_prompt(repository, question, budget_tokens=800, tokenizer="claude"))
+    for question in ("which knot was tied?", "what failed in the tests?", "bowline"):
+        found[f"recall {question}"] = repr(engine.recall(repository, question, asked_ns=1, confidence_min=0.0))
+    found["status"] = repr(engine.read_status(repository).kinds)
+    # When it was used is the clock's; that it was used is not.
+    return {question: re.sub(r"used_at_ns=\d+", "", answer) for question, answer in found.items()}
+
+
+def rows_of(engine: Engine) -> list[str]:
+    rows: list[StoredRow] = list(engine.store.export_rows([key for key, _ in engine.store.roots()]))
+    return sorted(map(repr, rows))
+
+
+def test_both_stores_answer_the_same_to_the_byte(both: tuple[Engine, Engine], tmp_path: Path) -> None:
+    embedded, server = both
+    asked = (tmp_path / "shop", tmp_path / "session.jsonl")
+    first, second = answers(embedded, *asked), answers(server, *asked)
+
+    for question, answer in first.items():
+        assert second[question].encode() == answer.encode(), question
+    assert any("shop/money.py" in answer for answer in first.values())
+    assert any("recall" in question and "Turn" in answer for question, answer in first.items())
+
+
+def test_both_stores_hold_the_same_rows(both: tuple[Engine, Engine]) -> None:
+    embedded, server = both
+
+    assert rows_of(server) == rows_of(embedded)
+
+
+def test_an_export_goes_to_the_server_and_back_without_loss(both: tuple[Engine, Engine], tmp_path: Path) -> None:
+    embedded, _ = both
+    before = rows_of(embedded)
+    there = clew.open(settings=Settings(tmp_path / "three", store=address(), tenant=new_tenant()))
+    back = clew.open(settings=Settings(tmp_path / "four"))
+    embedded.export(None, tmp_path / "all.clew")
+    there.import_file(tmp_path / "all.clew")
+    there.export(None, tmp_path / "again.clew")
+    back.import_file(tmp_path / "again.clew")
+
+    assert rows_of(there) == before
+    assert rows_of(back) == before
+    asked = (tmp_path / "shop", tmp_path / "session.jsonl")
+    wanted = answers(embedded, *asked)
+    assert answers(there, *asked) == wanted
+    assert answers(back, *asked) == wanted
+    there.close()
+    back.close()
