@@ -122,7 +122,9 @@ def test_connections_are_opened_in_named_places_alone() -> None:
         "adapters/daemon_files",  # finds a free port
         "adapters/http/supervise",  # binds the daemon's sockets
         "adapters/http/start",  # asks the daemon over its socket
-        "adapters/http/worker",  # takes the sockets that it inherits, and binds that of the page
+        "adapters/http/worker",  # takes the sockets that it inherits
+        "adapters/http/page_process",  # binds the page's port
+        "adapters/http/server",  # names the sockets that it is given
         "adapters/doctor",  # asks whether the daemon's port is the daemon's
         "adapters/http/certificate",  # by which a client on loopback knows the daemon
         "adapters/http/guard",  # looks at who has connected, as the next one

@@ -26,7 +26,7 @@ HEAD_BYTES = 128 << 10  # real sessions name their folder in the first 100 kB
 HEAD_BYTES_MAX = 4 << 20  # but instructions before it may be longer
 HEAD_LINES = 200
 SPILL_BYTES_MAX = 64 << 20  # guess: twice the longest output that a client is known to write
-_SUFFIXES = (".jsonl", ".jsonl.xz", ".jsonl.gz")
+TRANSCRIPT_SUFFIXES = (".jsonl", ".jsonl.xz", ".jsonl.gz")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _SUBAGENTS, _SPILLS = "subagents", "tool-results"
 
@@ -71,7 +71,7 @@ def find_sessions(path: Path) -> Iterator[SessionFiles]:
         for folder, folders, files in os.walk(path):
             folders[:] = sorted(name for name in folders if name != _SPILLS)
             for name in sorted(files):
-                if name.endswith(_SUFFIXES):
+                if name.endswith(TRANSCRIPT_SUFFIXES):
                     (helpers if _is_agent(Path(folder, name)) else own).append(Path(folder, name))
         claimed: set[Path] = set()
         for file in own:
@@ -106,8 +106,7 @@ def find_session_files(path: Path) -> SessionFiles:
     if _is_agent(path):
         session = path.parent.parent.name if path.parent.name == _SUBAGENTS else head.session
         return SessionFiles(path, session or head.session or _stem(path), head.client, head.cwd, _stem(path).removeprefix("agent-"))
-    named = _UUID.findall(path.name)
-    session = named[-1] if named else head.session or _stem(path)
+    session = find_named_session(path) or head.session or _stem(path)
     return SessionFiles(path, session, head.client, head.cwd, "", _agents_of(path, session))
 
 
@@ -121,7 +120,7 @@ def find_origin(path: Path, session: str, known: Collection[str]) -> str:
     found = next((name for name in named if name != session and name in known), "")
     if found or not records:
         return found
-    others = (path.with_name(f"{name}{suffix}") for name in known if name != session for suffix in _SUFFIXES)
+    others = (path.with_name(f"{name}{suffix}") for name in known if name != session for suffix in TRANSCRIPT_SUFFIXES)
     return next((_stem(other) for other in others if other.is_file() and records & _read_lineage(other)[1]), "")
 
 
@@ -140,6 +139,12 @@ def _read_lineage(path: Path) -> tuple[list[str], set[str]]:
         if name := text_or_empty(told.get("uuid")):
             records.add(name)
     return list(named), records
+
+
+def find_named_session(path: Path) -> str:
+    """Return the id of a session that its transcript's name holds, "" for none."""
+    named = _UUID.findall(path.name)
+    return named[-1] if named else ""
 
 
 def find_start_folder(lines: Sequence[bytes]) -> str:
@@ -210,7 +215,7 @@ def _is_agent(path: Path) -> bool:
 
 def _stem(path: Path) -> str:
     name = path.name
-    for suffix in sorted(_SUFFIXES, key=len, reverse=True):
+    for suffix in sorted(TRANSCRIPT_SUFFIXES, key=len, reverse=True):
         if name.endswith(suffix):
             return name[: -len(suffix)]
     return name
@@ -220,7 +225,7 @@ def _agents_of(path: Path, session: str) -> tuple[Path, ...]:
     folder = path.parent / session / _SUBAGENTS
     if not folder.is_dir():
         return ()
-    return tuple(sorted(file for file in folder.iterdir() if file.name.startswith("agent-") and file.name.endswith(_SUFFIXES)))
+    return tuple(sorted(file for file in folder.iterdir() if file.name.startswith("agent-") and file.name.endswith(TRANSCRIPT_SUFFIXES)))
 
 
 def _head(path: Path) -> _Head:

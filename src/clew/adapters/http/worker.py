@@ -19,9 +19,7 @@ from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
-import uvicorn
 import uvloop
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -31,31 +29,14 @@ from clew.adapters.daemon_files import DaemonPaths, rotate_token
 from clew.adapters.hooks import HookHandlers, create_daemon_context
 from clew.adapters.http import certificate
 from clew.adapters.http.app import DaemonApp
-from clew.adapters.http.guard import OwnerOnlyProtocol, RequestGuard
+from clew.adapters.http.guard import RequestGuard
+from clew.adapters.http.page_process import PageProcess
+from clew.adapters.http.server import GC_THRESHOLDS, DaemonServer, make_config, serve_without_signals
 from clew.adapters.http.supervise import EXIT_IDLE
 from clew.adapters.idle_work import IdleWork
-from clew.adapters.page.access import CODE_S, HOST_NAME, PageAccess
 from clew.errors import ClewError
 from clew.sessions.context import DaemonContext
 from clew.settings import load_settings_leniently
-
-# A request of a long conversation makes thousands of objects at once: by the usual thresholds each would have the heap looked through.
-GC_THRESHOLDS = (50_000, 20, 20)
-
-
-class DaemonServer(uvicorn.Server):
-    """HTTP server that routes can stop, and that stops when idle.
-
-    is_idle  it stopped for idleness while clients still run.
-    """
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.is_idle = False
-
-    def stop(self) -> None:
-        """Shut down after the requests in progress have been answered."""
-        self.should_exit = True
 
 
 class LazyApp:
@@ -72,35 +53,6 @@ class LazyApp:
                 if self._made is None:
                     self._made = await asyncio.to_thread(self._make)
         await self._made(scope, receive, send)
-
-
-class PageListener:
-    """The page's own loopback port, opened when somebody first asks for the page. Plain HTTP: no browser knows the daemon's certificate."""
-
-    def __init__(self, context: DaemonContext, hooks: HookHandlers, app: DaemonApp) -> None:
-        self._context, self._hooks, self._app = context, hooks, app
-        self._opened: tuple[PageAccess, DaemonServer, asyncio.Task[None]] | None = None
-
-    async def open(self) -> dict[str, Any]:
-        """Return the page's `url`, its `plain_url` for browsers that do not know that name, and a `code` that lets one in."""
-        if self._opened is None:
-            listening = socket.create_server(("127.0.0.1", 0))
-            access = PageAccess(listening.getsockname()[1])
-            server = DaemonServer(_config(LazyApp(partial(_page, self._context, self._hooks, self._app, access))))
-            self._opened = access, server, asyncio.ensure_future(_serve_loopback(server, listening))
-        access = self._opened[0]
-        return {
-            "url": f"http://{HOST_NAME}:{access.port}/", "plain_url": f"http://127.0.0.1:{access.port}/", "code": access.issue_code(),
-            "expires_s": CODE_S,
-        }  # fmt: skip
-
-    async def close(self) -> None:
-        """Stop serving the page."""
-        if self._opened is not None:
-            access, server, serving = self._opened
-            access.is_closed = True
-            server.stop()
-            await serving
 
 
 def main(spec: dict[str, object]) -> int:
@@ -122,10 +74,10 @@ def main(spec: dict[str, object]) -> int:
     }
     app = DaemonApp(context, hooks, mounts=mounts)
     sockets = [socket.socket(fileno=number) for number in spec["sockets"]]  # type: ignore[attr-defined]
-    private = DaemonServer(_config(RequestGuard(app, address)))
+    private = DaemonServer(make_config(RequestGuard(app, address)))
     app.stop_server = private.stop
-    page = PageListener(context, hooks, app)
-    app.open_page = page.open
+    page = PageProcess(settings, hooks.sessions.list_recent, app.list_latencies, app.note_request)
+    app.open_page = lambda: asyncio.to_thread(page.open)
     idle = IdleWork(settings, lambda: context.get_engine().has_queued_work(), lambda said: context.record_error("background work", said))
     app.on_request = idle.interrupt
     loopback = _loopback(context, RequestGuard(app, address)) if len(sockets) > 1 else None
@@ -140,13 +92,6 @@ def main(spec: dict[str, object]) -> int:
     return EXIT_IDLE if private.is_idle else 0
 
 
-def _config(app: ASGIApp, **more: Any) -> uvicorn.Config:
-    return uvicorn.Config(
-        app, loop="none", http=OwnerOnlyProtocol, ws="none", lifespan="off", access_log=False, log_level="warning", server_header=False,
-        date_header=False, timeout_keep_alive=75, timeout_graceful_shutdown=5, **more,
-    )  # fmt: skip
-
-
 def _loopback(context: DaemonContext, app: ASGIApp) -> DaemonServer | None:
     """Return the loopback server; None where its certificate can neither be read nor created."""
     try:
@@ -154,17 +99,17 @@ def _loopback(context: DaemonContext, app: ASGIApp) -> DaemonServer | None:
     except OSError as error:
         context.record_error("daemon", f"no certificate for loopback: {error}; only the Unix socket is served")
         return None
-    return DaemonServer(_config(app, ssl_certfile=str(public), ssl_keyfile=str(secret)))
+    return DaemonServer(make_config(app, ssl_certfile=str(public), ssl_keyfile=str(secret)))
 
 
 async def _serve(
-    private: DaemonServer, loopback: DaemonServer | None, page: PageListener, app: DaemonApp, hooks: HookHandlers, idle: IdleWork,
+    private: DaemonServer, loopback: DaemonServer | None, page: PageProcess, app: DaemonApp, hooks: HookHandlers, idle: IdleWork,
     sockets: list[socket.socket], idle_s: int,
 ) -> None:  # fmt: skip
     watching = [asyncio.ensure_future(_stop_when_idle(private, app, hooks, idle, idle_s))]
     if idle.is_on:
         watching.append(asyncio.ensure_future(_work_when_idle(app, idle)))
-    beside = None if loopback is None else asyncio.ensure_future(_serve_loopback(loopback, sockets[1]))
+    beside = None if loopback is None else asyncio.ensure_future(serve_without_signals(loopback, sockets[1]))
     serving = asyncio.ensure_future(private.serve(sockets=sockets[:1]))
     while not private.started and not serving.done():
         await asyncio.sleep(0.005)
@@ -173,19 +118,10 @@ async def _serve(
     for each in watching:
         each.cancel()
     await asyncio.to_thread(idle.close)
-    await page.close()
+    await asyncio.to_thread(page.close)
     if loopback is not None and beside is not None:
         loopback.stop()
         await beside
-
-
-async def _serve_loopback(server: DaemonServer, listening: socket.socket) -> None:
-    """Serve a second server without signal handlers, which belong to the first."""
-    server.config.load()
-    server.lifespan = server.config.lifespan_class(server.config)
-    await server.startup(sockets=[listening])
-    await server.main_loop()
-    await server.shutdown(sockets=[listening])
 
 
 async def _stop_when_idle(server: DaemonServer, app: DaemonApp, hooks: HookHandlers, idle: IdleWork, idle_s: int) -> None:
@@ -255,15 +191,6 @@ def _gateway(context: DaemonContext, hooks: HookHandlers) -> ASGIApp:
     from clew.adapters.gateway.proxy import GatewayApp  # lazy: only who chose the gateway needs it
 
     return GatewayApp(context, hooks.sessions)
-
-
-def _page(context: DaemonContext, hooks: HookHandlers, app: DaemonApp, access: PageAccess) -> ASGIApp:
-    from clew.adapters.page.app import PageApp  # lazy: only who opens the page needs its templates
-
-    def note_request() -> None:
-        app.note_request()
-
-    return PageApp(context, hooks.sessions, access, on_request=note_request, latencies=app.list_latencies)
 
 
 if __name__ == "__main__":

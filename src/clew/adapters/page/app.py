@@ -26,12 +26,11 @@ from starlette.types import Receive, Scope, Send
 from clew.adapters.page.access import ENTER_PATH, PageAccess, PageGuard
 from clew.adapters.page.actions import Action, LongActions
 from clew.adapters.page.render import HERE, render
-from clew.adapters.page.sessions import SessionCatalogue
+from clew.adapters.page.sessions import RunningSessions, SessionCatalogue
 from clew.adapters.page.views import POSTS, VIEWS
 from clew.adapters.page.views.view import NAVIGATION, Form, NotFound, Query, View, Viewer
 from clew.errors import ClewError, UnknownHandle, UnknownPath, UnknownRecord, UsageError
 from clew.sessions.context import DaemonContext
-from clew.sessions.live import LiveSessions
 
 HEAVY_VIEWS_MAX = 2  # one at a time kept hooks waiting as long: bench/LOG.md
 FORM_BYTES_MAX = 256 << 10
@@ -50,7 +49,7 @@ class PageApp:
     """
 
     def __init__(
-        self, context: DaemonContext, live: LiveSessions, access: PageAccess, *, on_request: Callable[[], None] = lambda: None,
+        self, context: DaemonContext, live: RunningSessions, access: PageAccess, *, on_request: Callable[[], None] = lambda: None,
         latencies: Callable[[], Mapping[str, tuple[list[float], float]]] = dict,
     ) -> None:  # fmt: skip
         """Serve what `context` and `live` know; `latencies` returns (seconds of each answer, budget in seconds) by handler."""

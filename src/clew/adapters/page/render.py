@@ -12,6 +12,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
+from clew.records.wording import format_size
+
 HERE = Path(__file__).parent
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 
@@ -41,14 +43,6 @@ def _tokens(count: float) -> str:
     return f"{count / 1000:,.1f}k" if count >= 1000 else f"{count:.0f}"
 
 
-def _size(count: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if count < 999.95:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"
-
-
 def _paths(text: str) -> Markup:
     """Return a path with places where a line may break, so that a long one neither overflows nor copies wrong."""
     return Markup(str(escape(show(text))).replace("/", "/<wbr>"))
@@ -65,7 +59,7 @@ def _environment() -> Environment:
         loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         finalize=show,
     )  # fmt: skip
-    made.filters |= {"clip": clip, "when": _when, "tokens": _tokens, "size": _size, "path": _paths}
+    made.filters |= {"clip": clip, "when": _when, "tokens": _tokens, "size": format_size, "path": _paths}
     cast("dict[str, object]", made.globals)["link"] = link
     return made
 

@@ -6,12 +6,12 @@ Reads a transcript's first lines for its title, and nothing more of it. A sessio
 from __future__ import annotations
 
 import os
-import re
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from clew.adapters import clients
 from clew.adapters.page.render import clip
@@ -19,11 +19,11 @@ from clew.engine import Engine
 from clew.errors import ClewError, UnknownHandle
 from clew.records import Observation, ObservationKind
 from clew.samples import TIES
-from clew.sessions.live import LiveSessions
+from clew.sessions.live import LiveSession
 from clew.store.ports import LOCAL
 from clew.task.prompts import extract_typed_text
 from clew.transcript.parse import TranscriptReader, open_transcript, read_first_bytes
-from clew.transcript.session_files import SessionFiles, build_origin, find_session_files
+from clew.transcript.session_files import TRANSCRIPT_SUFFIXES, SessionFiles, build_origin, find_named_session, find_session_files
 from clew.usecases.ingest import load_stored_transcript
 from clew.usecases.places import find_memory
 
@@ -31,8 +31,6 @@ SAMPLE = "sample"
 TITLE_BYTES = 192 << 10  # of a transcript's beginning, in which its first prompt is looked for; guess
 TITLE_CHARS_MAX = 110
 CUTS_KEPT_MAX = 32  # sessions whose compactions are remembered; guess
-_SUFFIXES = (".jsonl", ".jsonl.xz", ".jsonl.gz")
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +73,18 @@ class FoundSession:
         return find_session_files(self.row.file).id if self.row.id == SAMPLE and self.row.file else self.row.id
 
 
+class RunningSessions(Protocol):
+    """Tells which sessions run, or ran lately."""
+
+    def list_recent(self) -> list[LiveSession]:
+        """Return all known sessions, the last used first."""
+        ...
+
+
 class SessionCatalogue:
     """All sessions of this user, and their titles as far as they were read."""
 
-    def __init__(self, engine: Engine, live: LiveSessions) -> None:
+    def __init__(self, engine: Engine, live: RunningSessions) -> None:
         self._engine, self._live = engine, live
         self._heads: dict[Path, SessionHead] = {}
         self._cuts: OrderedDict[tuple[str, int, int, int], list[tuple[int, int, str]]] = OrderedDict()
@@ -175,16 +181,14 @@ class SessionCatalogue:
         for client in clients.load_all_clients():
             for folder in client.list_transcript_dirs():
                 with suppress(OSError), os.scandir(folder) as entries:
-                    yield from (
-                        Path(entry.path) for entry in entries if entry.name.endswith(_SUFFIXES) and not entry.name.startswith("agent-")
-                    )
+                    names = [entry.path for entry in entries if entry.name.endswith(TRANSCRIPT_SUFFIXES)]
+                    yield from (Path(name) for name in names if not name.rpartition("/")[2].startswith("agent-"))
         yield from (Path(live.transcript) for live in self._live.list_recent() if live.has_transcript)
 
 
 def session_id_of(file: Path) -> str:
-    """Return the id that a transcript's name gives its session."""
-    found = _UUID.findall(file.name)
-    return found[-1] if found else file.name.partition(".jsonl")[0]
+    """Return the id that a transcript's name gives its session: nothing of the file is read, as there may be thousands."""
+    return find_named_session(file) or file.name.partition(".jsonl")[0]
 
 
 def _read_head(file: Path) -> SessionHead:

@@ -31,7 +31,7 @@ def command(*, is_printed: bool, is_json: bool) -> None:
 
     paths = DaemonPaths(data_dir())
     start.ensure_daemon(paths)
-    opened = start.request(paths, "POST", "/page", timeout_s=5.0)
+    opened = start.request(paths, "POST", "/page", timeout_s=30.0)
     url = opened["plain_url"] if sys.platform == "darwin" else opened["url"]  # Safari does not know names under localhost
     if not is_printed and not is_json and _has_screen():
         import webbrowser

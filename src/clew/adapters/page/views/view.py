@@ -10,11 +10,10 @@ from starlette.responses import Response
 
 from clew.adapters.page.actions import LongActions
 from clew.adapters.page.render import render
-from clew.adapters.page.sessions import SessionCatalogue
+from clew.adapters.page.sessions import RunningSessions, SessionCatalogue
 from clew.engine import Engine
 from clew.errors import UsageError
 from clew.sessions.context import DaemonContext
-from clew.sessions.live import LiveSessions
 
 NAVIGATION = (("Sessions", "/"), ("Now", "/now"), ("Memory", "/memory"), ("Code", "/code"), ("Eval", "/eval"), ("Health", "/health"))
 """Title and address of what stands in the head of every page."""
@@ -67,7 +66,7 @@ class Viewer:
 
     engine: Engine
     context: DaemonContext
-    live: LiveSessions
+    live: RunningSessions
     catalogue: SessionCatalogue
     latencies: Callable[[], Mapping[str, tuple[list[float], float]]]
     actions: LongActions
