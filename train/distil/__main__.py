@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from bench.machine import provenance, write_result
@@ -18,7 +19,7 @@ from clew.settings import load_settings, model_api_key
 from train.distil import evaluate
 from train.distil.dataset import ANSWERS, FIT, HELD, Row, make_row, read_cuts, write_set
 from train.distil.fit import FitOptions, fit, merge
-from train.distil.loss import NextCall, held_out_loss
+from train.distil.loss import held_out_loss, next_call_loss, open_next_call
 from train.distil.parts import JudgedCut, cuts_of, draw, hindsight_ranges, projects_of
 from train.distil.teacher import NextCallLoss, TeacherCounts, teach
 
@@ -50,7 +51,9 @@ def make_data(given: argparse.Namespace) -> int:
     counts = TeacherCounts()
     with ExitStack() as opened:
         teacher = opened.enter_context(closing(_open(given.teacher))) if given.teacher else None
-        loss: NextCallLoss | None = NextCall(given.next_call, threads=given.threads).measure if given.next_call else None
+        loss: NextCallLoss | None = None
+        if given.next_call:
+            loss = partial(next_call_loss, opened.enter_context(open_next_call(given.next_call, threads=given.threads)))
         for folder in projects:
             is_held = folder.name in given.hold
             for cut in cuts_of(folder, folder.name, every=1 if is_held else given.every):
@@ -163,7 +166,7 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument("--style", choices=("sharegpt", "alpaca"), default="sharegpt", help="of the rows")
     data.add_argument("--limit", type=int, default=0, metavar="ROWS", help="end with the first cut that reaches so many rows to fit to")
     data.add_argument("--teacher", metavar="MODEL", help="ask this model too: an endpoint's URL#NAME, or what else `model` may be")
-    data.add_argument("--next-call", type=Path, metavar="MODEL", help="GGUF or folder: keep a teacher's range that lowers its loss, too")
+    data.add_argument("--next-call", type=Path, metavar="MODEL", help="GGUF file: keep a teacher's range that lowers its loss, too")
     data.add_argument("--threads", type=int, default=1)
     data.set_defaults(run=make_data)
     fitted = commands.add_parser("fit", help="fit a small model on a CPU")

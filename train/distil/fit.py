@@ -15,7 +15,7 @@ from typing import Any
 
 from train.distil.dataset import read_rows
 
-SAVE_STEPS, STEP_NAME = 50, "clew_step"
+SAVE_STEPS, STEP_NAME = 10, "clew_step"
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 # For a base model without a template of its own whose vocabulary has Gemma's turns.
 GEMMA_TEMPLATE = (
@@ -78,6 +78,7 @@ def fit(base: Path, data: Path, out: Path, options: FitOptions) -> None:
     tokenizer, model = load_base(base)
     rows = [encode(tokenizer, *row) for row in read_rows(data)]
     rows = [(tokens, begin) for tokens, begin in rows if len(tokens) <= options.tokens_max]
+    print(f"{len(rows):,} rows of at most {options.tokens_max} tokens", flush=True)
     random.Random(options.seed).shuffle(rows)
     model.config.use_cache = False
     saved, begun = out / "adapter", 0
@@ -114,7 +115,7 @@ def fit(base: Path, data: Path, out: Path, options: FitOptions) -> None:
             tuned.save_pretrained(saved)
             (saved / STEP_NAME).write_text(f"{step + 1}\n", "utf-8")
     log.close()
-    merge(base, out)
+    save_merged(tokenizer, tuned, out)
 
 
 def answer_loss(inner: Any, tokens: list[int], begin: int) -> Any:
@@ -131,8 +132,14 @@ def merge(base: Path, out: Path) -> None:
     from peft import PeftModel  # lazy: only a fit needs it
 
     tokenizer, model = load_base(base)
-    whole: Any = PeftModel.from_pretrained(model, str(out / "adapter")).merge_and_unload()
-    if getattr(whole.config, "quantization_config", None) is not None:
-        del whole.config.quantization_config  # of the GGUF that it came from: what is saved is whole
+    save_merged(tokenizer, PeftModel.from_pretrained(model, str(out / "adapter")), out)
+
+
+def save_merged(tokenizer: Any, tuned: Any, out: Path) -> None:
+    """Save a fitted model with its adapter merged, and the tokenizer, in `out/merged`."""
+    whole = tuned.merge_and_unload()
+    if getattr(whole.config, "quantization_config", None) is not None:  # of the GGUF file that it came from: what is saved is whole
+        del whole.config.quantization_config
+        whole.hf_quantizer = None
     whole.save_pretrained(out / "merged")
     tokenizer.save_pretrained(out / "merged")

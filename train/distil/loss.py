@@ -1,45 +1,43 @@
-"""Loss: nats a token of held-out answers, and of the agent's next call given a window, under a model that transformers loads."""
+"""Loss: nats a token of held-out answers, and of the agent's next call given a window."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
+import msgspec
+
+from bench.nextaction.likelihood import LikelihoodModel
 from train.distil.dataset import read_rows
 from train.distil.fit import answer_loss, encode, load_base
 
-WINDOW_TOKENS_MAX = 900  # of a window before the call: a CPU takes five seconds for it with 270 M
+WINDOW_TOKENS_MAX = 800  # of a window before the call: a CPU takes five seconds for it with 270 M
+CALL_TOKENS_MAX = 200
 
 
-class NextCall:
-    """Measures how well a model foresees a call: `measure(window, call)` returns the mean loss in nats a token."""
+def open_next_call(path: Path, *, threads: int) -> LikelihoodModel:
+    """Return the GGUF model that measures how well a call is foreseen, with room for a window and a call. Whoever opens it closes it."""
+    return LikelihoodModel(path, context=WINDOW_TOKENS_MAX + CALL_TOKENS_MAX, threads=threads)
 
-    def __init__(self, path: Path, *, threads: int) -> None:
-        import torch  # lazy: only this needs it, and it is no dependency of clew
 
-        torch.set_num_threads(threads)
-        self._tokenizer, self._model = load_base(path)
+def next_call_loss(model: LikelihoodModel, window: str, call: str) -> float:
+    """Return the mean loss of a call's tokens behind a window, in nats."""
+    before = model.tokens(f"{window}\nNext call: ", at_start=True)[-WINDOW_TOKENS_MAX:]
+    return -float(model.log_probabilities(before, model.tokens(call)[:CALL_TOKENS_MAX]).mean())
 
-    def measure(self, window: str, call: str) -> float:
-        """Return the loss of a call behind a window."""
-        import torch  # lazy: no dependency of clew
 
-        head: list[int] = self._tokenizer(window + "\nNext call: ")["input_ids"][-WINDOW_TOKENS_MAX:]
-        tail: list[int] = self._tokenizer(call, add_special_tokens=False)["input_ids"]
-        with torch.no_grad():
-            return float(answer_loss(self._model, head + tail, len(head)))
+class _Session(msgspec.Struct):
+    session: str
 
 
 def held_out_loss(path: Path, data: Path, *, count: int, threads: int) -> list[tuple[str, float]]:
     """Return (session, loss) of `count` rows of a file, spread over it; the loss is of the answer alone, in nats a token."""
-    import msgspec  # lazy: beside torch's it costs nothing
     import torch  # lazy: no dependency of clew
 
     torch.set_num_threads(threads)
     tokenizer, model = load_base(path)
     rows = read_rows(data)
-    sessions = [row["session"] for row in msgspec.json.decode(data.read_bytes(), type=list[dict[str, Any]])]
+    sessions = [row.session for row in msgspec.json.decode(data.read_bytes(), type=list[_Session])]
     found: list[tuple[str, float]] = []
     for at in range(0, len(rows), max(1, len(rows) // count)):
         tokens, begin = encode(tokenizer, *rows[at])
