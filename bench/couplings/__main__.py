@@ -17,10 +17,11 @@ import numpy as np
 
 from bench.couplings.judge import PROMPTS, ask, find_questions, judge
 from bench.couplings.measure import CHANGED_MAX, Found, Repository, arms, candidates_of, fit, interval, measure, read_repository
-from bench.couplings.pairs import FEATURES, Candidates, PairWeights
 from bench.couplings.replay import Replayed, replay
 from bench.impact.changes import git_dir_of
 from bench.machine import REPOSITORY, SOURCE, digest_of_tree, provenance, write_result
+from clew.enrich import function_pairs
+from clew.enrich.function_pairs import FEATURES, Candidates, PairWeights
 from clew.enrich.models import open_model
 
 RESULTS = Path(__file__).parent / "results"
@@ -160,7 +161,7 @@ def _replayed(given: argparse.Namespace, repo: str) -> Replayed:
 
 def _candidates(work: Path, replayed: Replayed) -> Candidates:
     """Return a repository's candidates from the work folder, or find them."""
-    known = hashlib.sha256(msgspec.json.encode(replayed) + Path(__file__).with_name("pairs.py").read_bytes()).hexdigest()[:16]
+    known = hashlib.sha256(msgspec.json.encode(replayed) + Path(function_pairs.__file__).read_bytes()).hexdigest()[:16]
     path = work / f"{replayed.repo.replace('/', '+')}-{known}.npz"
     if path.is_file():
         with np.load(path) as held:

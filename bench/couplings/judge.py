@@ -18,8 +18,8 @@ import msgspec
 import numpy as np
 
 from bench.couplings.measure import Repository, choose
-from bench.couplings.pairs import Floats, PairWeights
 from bench.couplings.replay import Replayed
+from clew.enrich.function_pairs import Floats, PairWeights
 from clew.enrich.models import Model, ModelRequest
 
 TEXT_CHARS_MAX = 900  # shown of each function, from its beginning; about 250 tokens

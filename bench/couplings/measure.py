@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.couplings.pairs import FEATURES, PAIRS_PER_FUNCTION, Candidates, Floats, FunctionText, PairWeights, find_candidates
 from bench.couplings.replay import Replayed
+from clew.enrich.function_pairs import FEATURES, PAIRS_PER_FUNCTION, Candidates, Floats, FunctionText, PairWeights, find_candidates
 
 CHANGED_MAX = 10  # functions of a commit that makes later pairs; one of 30 makes 435, of which 3 candidates a function could hold a fifth
 L2 = 3.0

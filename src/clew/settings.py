@@ -47,6 +47,7 @@ class Settings:
     model_idle_s    the daemon has it do queued work once nobody asked for so long; 0 for never.
     model_work_s, model_work_tokens  of one such time without a request, at most.
     model_states_mb  of a self-hosted model's stored states, all together (`clew.enrich.models.states`); 0 stores none.
+    core_functions  functions of a repository that get edges by words and, where a model is named, by what it thinks; 0 for none.
     compress_chunk_tokens  of a session in one request.
     serve_idle_s     the daemon ends after so long without a request.
     gateway_upstream  base URL of the API that the gateway forwards to.
@@ -71,6 +72,7 @@ class Settings:
     model_work_s: int = 3600
     model_work_tokens: int = 500_000
     model_states_mb: int = 2000
+    core_functions: int = 0
     compress_chunk_tokens: int = 6000
     serve_idle_s: int = 1800
     gateway_upstream: str = "https://api.anthropic.com"

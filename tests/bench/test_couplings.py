@@ -10,8 +10,8 @@ import pytest
 
 from bench.couplings.judge import Question, ask, judge, log_odds
 from bench.couplings.measure import Repository, arms, choose, fit, interval, measure, read_repository
-from bench.couplings.pairs import FEATURES, Candidates, FunctionText, PairWeights, find_candidates
 from bench.couplings.replay import Function, Replayed, replay
+from clew.enrich.function_pairs import FEATURES, Candidates, FunctionText, PairWeights, find_candidates
 from clew.enrich.models import ModelAnswer, ModelRequest
 
 TEXTS = {

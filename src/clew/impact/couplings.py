@@ -14,15 +14,19 @@ from math import log2
 import numpy as np
 from numpy.typing import NDArray
 
-from clew.records import EdgeKind, MatchKind, MatchReason, make_id
+from clew.records import THOUGHT_KIND, EdgeKind, MatchKind, MatchReason, Record, make_id
 from clew.store.documents import Documents
 from clew.store.ports import Snapshot
 from clew.task.clues import is_code_like
 from clew.text.postings import NameUse, hash_term, make_literal_name
 
-COUPLING_KINDS = ("co-change", "sessions", "tests", "imports", "calls", "inherits", "names", "literals", "name", "folder", "proposed")
+COUPLING_KINDS = (
+    "co-change", "sessions", "tests", "imports", "calls", "inherits", "names", "literals", "name", "folder", "proposed",
+    "alike", "semantic",
+)  # fmt: skip
 """Every kind of coupling, in the order in which they are counted."""
 
+FUNCTION_CHANCE_MEAN = 0.006  # of the edges between functions, on the repositories of bench/couplings: there the share is one half
 SHARED_FILES_MAX = 6  # files with a name or literal; one in more files couples none of them; guess
 _WORD = re.compile(r"[A-Za-z][a-z]*|[0-9]+")
 _TEST_WORDS = frozenset({"test", "tests", "spec", "specs"})
@@ -77,6 +81,7 @@ def compute_couplings(snapshot: Snapshot, target: ImpactTarget) -> dict[str, dic
     """Compute how strongly other files depend on the target: {kind of COUPLING_KINDS: {path of the other file: (share 0 to 1, reason)}}."""
     found: dict[str, dict[str, Coupling]] = {kind: {} for kind in COUPLING_KINDS}
     _by_edges(snapshot, target, found)
+    _by_functions(snapshot, target, found)
     _by_imports(snapshot, target, found["imports"])
     _by_uses(snapshot, target, found)
     _by_shared_names(snapshot, target, found)
@@ -111,13 +116,46 @@ def _by_edges(snapshot: Snapshot, target: ImpactTarget, found: dict[str, dict[st
         _take(found[kind], path, edge.weight, reason)
 
 
+def _by_functions(snapshot: Snapshot, target: ImpactTarget, found: dict[str, dict[str, Coupling]]) -> None:
+    """Edges between functions: by words, and what a model thinks of them. Only those whose both ends are what they were."""
+    if not snapshot.states_of_sources(["alike:"]):
+        return
+    documents = snapshot.documents
+    own = set(documents.ids_of(target.docs.tolist()))
+    edges = [edge for edge in snapshot.edges(own) if edge.kind in _OF_FUNCTIONS and not {edge.tail, edge.head} <= own]
+    others = sorted({edge.head if edge.tail in own else edge.tail for edge in edges})
+    docs = documents.docs_of(others)
+    live = {documents.id_of(doc): documents.paths[documents.path_codes[doc]] for doc in docs[documents.alive[docs]].tolist()}
+    records = {record.id: record for record in snapshot.records(sorted({end for edge in edges for end in (edge.tail, edge.head)}))}
+    thoughts = _thoughts(snapshot, sorted({edge.tail for edge in edges if edge.kind == EdgeKind.SEMANTIC}))
+    for edge in edges:
+        mine, other = (edge.tail, edge.head) if edge.tail in own else (edge.head, edge.tail)
+        if other not in live:
+            continue
+        share = edge.weight / (edge.weight + FUNCTION_CHANCE_MEAN)
+        said = thoughts.get(edge.tail)
+        if edge.kind == EdgeKind.ALIKE:
+            reason = MatchReason(MatchKind.ALIKE, (records[mine].name, records[other].name))
+        else:
+            reason = MatchReason(MatchKind.THOUGHT, (said.name,)) if said is not None and records[edge.head].name in said.name else None
+        _take(found[edge.kind], live[other], share, reason)
+
+
+def _thoughts(snapshot: Snapshot, functions: list[str]) -> dict[str, Record]:
+    """Return what a model said of functions by their ids."""
+    edges = [edge for edge in snapshot.edges(functions) if edge.kind == EdgeKind.DERIVED_FROM and edge.head in functions]
+    records = {record.id: record for record in snapshot.records([edge.tail for edge in edges])}
+    return {edge.head: records[edge.tail] for edge in edges if edge.tail in records and records[edge.tail].kind == THOUGHT_KIND}
+
+
+_OF_FUNCTIONS = frozenset((EdgeKind.ALIKE, EdgeKind.SEMANTIC))
 _EDITED_WITH = MatchReason(MatchKind.EDITED_WITH)
 _STORED: dict[str, tuple[str, MatchReason | None, MatchReason | None]] = {  # (kind, reason from its tail to its head, and back)
     EdgeKind.CO_CHANGES: ("co-change", None, None),
     EdgeKind.TESTS: ("tests", MatchReason(MatchKind.TESTED_BY_TARGET), MatchReason(MatchKind.TESTS_TARGET)),
     EdgeKind.EDITED_TOGETHER: ("sessions", _EDITED_WITH, _EDITED_WITH),
 }
-_OF_SESSIONS = frozenset((EdgeKind.CONTAINS, EdgeKind.MENTIONS, EdgeKind.FIXES, EdgeKind.DERIVED_FROM))
+_OF_SESSIONS = frozenset((EdgeKind.CONTAINS, EdgeKind.MENTIONS, EdgeKind.FIXES, EdgeKind.DERIVED_FROM, EdgeKind.ALIKE, EdgeKind.SEMANTIC))
 
 
 def _commits(snapshot: Snapshot, target: ImpactTarget, paths: Mapping[str, str]) -> dict[str, int]:

@@ -6,7 +6,7 @@ else matches; both keep their original, their words and their handle, and every 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -16,7 +16,7 @@ from clew.lifecycle import marks
 from clew.lifecycle.packets import PACKET_KIND, find_citing, packets_source
 from clew.lifecycle.redaction import PRODUCER, TRANSCRIPT_KIND, build_piece_delta, rebuild_progress, redact_records
 from clew.ranking.importance import NEUTRAL, compute_importance
-from clew.records import Delta, Record, Tier, make_handle
+from clew.records import SEMANTIC_SOURCE, THOUGHT_KIND, Delta, Record, Tier, make_handle
 from clew.store.ports import LOCAL, PurgeResult, Reader, Snapshot, Writer
 from clew.text.secrets import mask_text
 from clew.transcript.redact import repeats_text, strip_user_text
@@ -90,6 +90,8 @@ def purge_records(writer: Writer, workspace: str, ids: Sequence[str], *, reason:
     with writer.snapshot(LOCAL, workspace) as snapshot:
         told: dict[str, list[Record]] = {}
         for record in snapshot.records(ids):
+            if not record.session:
+                doomed += _thoughts_of(snapshot, lambda told, own=record.id: told.endswith(f" {own}"))
             if not record.session or record.kind == PACKET_KIND or record.kind in marks.MARK_KINDS:
                 continue
             if record.kind != compressed.KIND:
@@ -119,7 +121,12 @@ def purge_whole_source(writer: Writer, workspace: str, source: str, *, reason: s
     if source.startswith("session:"):
         beside = (compressed.compressed_source(session), packets_source(session), marks.marks_source(session))
     if source.startswith("file:"):
-        gone = purge_packets_naming(writer, workspace, source.removeprefix("file:"), reason=reason, now_ns=now_ns)
+        path = source.removeprefix("file:")
+        gone = purge_packets_naming(writer, workspace, path, reason=reason, now_ns=now_ns)
+        with writer.snapshot(LOCAL, workspace) as snapshot:
+            thoughts = _thoughts_of(snapshot, lambda told: told.startswith(f"{path}::"))
+        if thoughts:
+            writer.purge(workspace, thoughts, mask_text(reason), now_ns)
     with writer.snapshot(LOCAL, workspace) as snapshot:
         known = snapshot.states_of_sources(beside)
         others = marks.find_marks_of_session(snapshot, session) if beside else []
@@ -149,6 +156,13 @@ def _derived(snapshot: Snapshot, record: Record) -> list[str]:
     known = [other for other in snapshot.records_of_sources(record.source) if other.kind in DERIVED_KINDS]
     versions = {each.id: each for other in known for each in snapshot.of_subject(other.subject) if each.source == record.source}
     return [other.id for other in versions.values() if other.parent == record.id or repeats_text(_text_of(snapshot, other), words)]
+
+
+def _thoughts_of(snapshot: Snapshot, is_of: Callable[[str], bool]) -> list[str]:
+    """What a model ever said of a function: `is_of` is told of each, as path, name and id, what was thought of which functions."""
+    keys = [state.source.removeprefix(SEMANTIC_SOURCE) for state in snapshot.source_states(SEMANTIC_SOURCE)]
+    thoughts = [record for key in keys for record in snapshot.of_subject(f"{THOUGHT_KIND}:{key}")]
+    return [record.id for record in thoughts if any(is_of(told) for _, told in record.lineage)]
 
 
 def _text_of(snapshot: Snapshot, record: Record) -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from clew.records import Record, make_handle
+from clew.records import EdgeKind, Record, make_handle
 from clew.store.ports import Snapshot
 from clew.text.postings import NameUse
 
 LINKS_MAX = 24
 
 _OUT = {NameUse.CALL: "calls", NameUse.REFERENCE: "refers to", NameUse.INHERIT: "inherits from", NameUse.MENTION: "mentions"}
+_OF_FUNCTIONS = frozenset((EdgeKind.ALIKE, EdgeKind.SEMANTIC))
+_STORED: dict[str, str] = {EdgeKind.ALIKE: "may change with", EdgeKind.SEMANTIC: "a model thinks it changes with"}
 _BACK = {NameUse.CALL: "called by", NameUse.REFERENCE: "referred to by", NameUse.INHERIT: "inherited by", NameUse.MENTION: "mentioned by"}
 
 
@@ -33,9 +35,13 @@ def find_links(snapshot: Snapshot, record: Record) -> tuple[tuple[str, str, str,
             found["stands in", documents.id_of(parent)] = 1.0
         for child in np.flatnonzero((documents.parent == docs[0]) & documents.alive).tolist():
             found["contains", documents.id_of(child)] = 1.0
-    for edge in snapshot.edges([record.id]):
+    edges = snapshot.edges([record.id])
+    ends = documents.docs_of([edge.head if edge.tail == record.id else edge.tail for edge in edges])
+    live = set(documents.ids_of(ends[documents.alive[ends]].tolist()))
+    for edge in edges:
         other = edge.head if edge.tail == record.id else edge.tail
-        found[str(edge.kind), other] = edge.weight
+        if edge.kind not in _OF_FUNCTIONS or other in live:  # of a function that has changed since nothing is thought
+            found[_STORED.get(edge.kind, str(edge.kind)), other] = edge.weight
     rows = sorted(found.items(), key=lambda row: (-row[1], row[0]))[:LINKS_MAX]
     names = {other.id: other for other in snapshot.records([other for (_, other), _ in rows])}
     return tuple((how, _named(names[other]), make_handle(other), round(weight, 3)) for (how, other), weight in rows if other in names)

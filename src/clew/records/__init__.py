@@ -1,7 +1,7 @@
 """Frozen data types that all packages of clew share. Standard library only: no clock, no file, no environment."""
 
 from clew.records.deltas import Blob, Delta, SourceState, Supersession
-from clew.records.edges import Edge, EdgeKind
+from clew.records.edges import SEMANTIC_SOURCE, THOUGHT_KIND, Edge, EdgeKind
 from clew.records.marks import EVERY_LINE, ClaimPart, Correction, Mark, Noise, Pin, PinnedLines
 from clew.records.observations import Observation, ObservationKind, TokenUsage
 from clew.records.packets import Packet, PacketEntry, Withheld
@@ -62,6 +62,8 @@ __all__ = [
     "FIRST_FENCE",
     "NEXT_FENCE",
     "PLACEHOLDER_NONCE",
+    "SEMANTIC_SOURCE",
+    "THOUGHT_KIND",
     "AgentMessage",
     "AgentReport",
     "Author",

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+THOUGHT_KIND = "thought"  # of records that say what a model thinks of two functions; of one function they are `thought:<path>::<name>`
+SEMANTIC_SOURCE = "semantic:"  # what was thought of a function is the source `semantic:<path>::<name>`
+
 
 class EdgeKind(StrEnum):
     """The standard kinds of link between two records. `Edge.kind` is a string, so a producer of edges may add its own."""
@@ -16,6 +19,8 @@ class EdgeKind(StrEnum):
     MENTIONS = "mentions"
     FIXES = "fixes"
     DERIVED_FROM = "derived-from"
+    ALIKE = "alike"  # functions of different files that nothing links and whose words say that they may change together
+    SEMANTIC = "semantic"  # what a model thinks of two such functions; never structure
 
 
 @dataclass(frozen=True, slots=True)

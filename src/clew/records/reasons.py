@@ -122,6 +122,8 @@ class MatchKind(StrEnum):
     LIKE_NAME = "like name"
     SAME_FOLDER = "same folder"
     PROPOSED = "proposed"  # (kind of a stored edge)
+    ALIKE = "alike"  # (function of the target, its own function): alike in rare words and history
+    THOUGHT = "thought"  # (what a model said of two functions, with its name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,8 @@ _FORMS: dict[MatchKind, str] = {
     MatchKind.LIKE_NAME: "has a like name",
     MatchKind.SAME_FOLDER: "stands in the same folder",
     MatchKind.PROPOSED: "{}",
+    MatchKind.ALIKE: "`{}` and its `{}` share rare words, and may change together",
+    MatchKind.THOUGHT: "{}",
     MatchKind.COMPRESSED: "{}: says for few tokens what there is no room to show",
 }
 _END_FORMS: dict[EndKind, str] = {

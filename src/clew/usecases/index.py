@@ -13,6 +13,7 @@ from clew.codebase.file_changes import IndexReport
 from clew.codebase.private_paths import find_refusal_reason
 from clew.enrich import history
 from clew.enrich.file_edges import CouplingCounts
+from clew.enrich.function_edges import ALIKE_SOURCE, CoreCounts
 from clew.enrich.producers.commits import CO_CHANGE_SOURCE, PRODUCER, build_co_change_delta, compute_co_changes, is_current
 from clew.errors import FolderNotIndexable, NotReadable
 from clew.lifecycle.apply import ApplyTotals, apply_deltas
@@ -27,7 +28,7 @@ from clew.usecases.places import open_code
 
 @dataclass(frozen=True, slots=True)
 class IndexResult:
-    """What a run of `index` did: files read, records changed, edges written, commits known, wall time in seconds."""
+    """What a run of `index` did: files read, records changed, edges written, commits known, the core, wall time in seconds."""
 
     workspace: str
     root: Path
@@ -35,6 +36,7 @@ class IndexResult:
     totals: ApplyTotals
     coupled: CouplingCounts
     commits: int
+    core: CoreCounts
     seconds: float
 
 
@@ -61,9 +63,18 @@ def index(store: Writer, settings: Settings, path: Path, *, progress: ProgressCa
     told = _read_history(store, key, root)
     report.problems.extend(told.problems)
     coupled = couple_files(store, key, list(states.values()) if not totals.deltas else None)
+    core = _update_core(store, settings, key)
     update_note_statuses(store, key, root)
     store.refresh(key)
-    return IndexResult(key, root, report, totals, coupled, told.commits, time.perf_counter() - started)
+    return IndexResult(key, root, report, totals, coupled, told.commits, core, time.perf_counter() - started)
+
+
+def _update_core(store: Writer, settings: Settings, key: str) -> CoreCounts:
+    if settings.core_functions == 0 and get_source_state(store, key, ALIKE_SOURCE) is None:
+        return CoreCounts()
+    from clew.usecases.semantic import update_function_edges  # lazy: only where it was chosen; it imports the clients of models
+
+    return update_function_edges(store, settings, key)
 
 
 def update(store: Writer, settings: Settings, path: Path, names: Iterable[str]) -> ApplyTotals:

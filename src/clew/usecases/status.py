@@ -9,9 +9,26 @@ from pathlib import Path
 
 import numpy as np
 
+from clew.enrich.function_edges import ALIKE_SOURCE, JUDGE_KIND, CoreCounts, read_core_counts
+from clew.lifecycle.queue import JobStatus, list_jobs
 from clew.records import Tier
 from clew.store.ports import LOCAL, Reader, Workspace
 from clew.usecases.places import find_code
+
+
+@dataclass(frozen=True, slots=True)
+class CoreCoverage:
+    """How much of a repository's core a model has judged as it is now.
+
+    judged     functions whose judgement is of their text and candidates of now.
+    oldest_ns  when the oldest of those was made, 0 for none.
+    """
+
+    counts: CoreCounts
+    judged: int = 0
+    queued: int = 0
+    failed: int = 0
+    oldest_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +36,7 @@ class StoreStatus:
     """Place, size and schema of the database, counts of one workspace by layer, kind, tier and reason not read, and all workspaces.
 
     here  the workspace in question, None if nothing is stored of it. Counts are in the order of their names.
+    core  how much of the repository's core a model has judged; None where no core was chosen.
     """
 
     database: str
@@ -32,6 +50,7 @@ class StoreStatus:
     tiers: dict[str, int]
     skipped: dict[str, int]
     workspaces: tuple[Workspace, ...]
+    core: CoreCoverage | None
 
 
 def read_status(store: Reader, path: Path) -> StoreStatus:
@@ -61,7 +80,21 @@ def read_status(store: Reader, path: Path) -> StoreStatus:
     described = store.describe()
     return StoreStatus(
         described.place, described.size, described.schema, here, files, sessions,
-        _by_name(layers), _by_name(kinds), _by_name(tiers), _by_name(skipped), workspaces,
+        _by_name(layers), _by_name(kinds), _by_name(tiers), _by_name(skipped), workspaces, read_core_coverage(store, key),
+    )  # fmt: skip
+
+
+def read_core_coverage(store: Reader, key: str) -> CoreCoverage | None:
+    """Return how much of the core is covered; None where there is none."""
+    with store.snapshot(LOCAL, key) as snapshot:
+        state = snapshot.source_state(ALIKE_SOURCE)
+    if state is None:
+        return None
+    jobs = list_jobs(store, key, JUDGE_KIND)
+    done = [job for job in jobs if job.status == JobStatus.DONE and not job.note.reason]
+    return CoreCoverage(
+        read_core_counts(state), len(done), sum(job.is_open for job in jobs), sum(job.status == JobStatus.FAILED for job in jobs),
+        min((job.at_ns for job in done), default=0),
     )  # fmt: skip
 
 

@@ -137,6 +137,7 @@ def _given_back(store: Writer, workspace: str, job: Job) -> Generator[None]:
 
 def find_runners() -> Mapping[str, JobRunner]:
     """Return what does each kind of job, by kind."""
-    from clew.usecases.compress import run_compress_job  # lazy: who does one kind of work loads that kind
+    from clew.usecases.compress import run_compress_job  # lazy: they import this module for what they are handed
+    from clew.usecases.semantic import run_judge_job  # lazy: as above
 
-    return {"compress": run_compress_job}
+    return {"compress": run_compress_job, "judge": run_judge_job}

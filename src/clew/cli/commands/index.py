@@ -60,6 +60,7 @@ def _to_json(indexed: IndexResult) -> dict[str, Any]:
             "files": indexed.coupled.files,
             **indexed.coupled.edges,
         },
+        "core": {"functions": indexed.core.functions, "core": indexed.core.core, "pairs": indexed.core.pairs},
         "named": [{"path": path, "reason": reason} for path, reason in sorted(report.named)],
         "problems": list(report.problems),
         "seconds": round(indexed.seconds, 3),
@@ -84,4 +85,7 @@ def _to_text(indexed: IndexResult) -> str:
         commits = format_count(indexed.commits, "commit")
         by_kind = [f"{count:,} {coupled.words[label].format(commits=commits)}" for label, count in coupled.edges.items() if count]
         lines.append(f"coupled: {format_count(coupled.files, 'file')}, {', '.join(by_kind)}")
+    if core := indexed.core.core:
+        pairs = format_count(indexed.core.pairs, "pair")
+        lines.append(f"core: {core:,} of {format_count(indexed.core.functions, 'function')} paired by words, {pairs}")
     return "".join(output.escape_control(line) + "\n" for line in lines)

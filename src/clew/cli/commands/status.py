@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,9 +80,19 @@ def _to_text(status: StoreStatus) -> str:
             if counts:
                 shown = ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
                 lines.append(f"{label:<8} {shown}")
+        if (core := status.core) is not None:
+            age = f", the oldest {_age(core.oldest_ns)} ago" if core.judged else ""
+            failed = f", {core.failed:,} failed" if core.failed else ""
+            judged = f"{core.judged:,} judged by a model{age}, {core.queued:,} queued{failed}"
+            lines.append(f"core     {core.counts.core:,} of {format_count(core.counts.functions, 'function')}: {judged}")
     others = [workspace for workspace in status.workspaces if here is None or workspace.key != here.key]
     lines.extend(f"also     {workspace.root}: {format_count(workspace.records, 'record')}" for workspace in others)
     return "".join(output.escape_control(line) + "\n" for line in lines)
+
+
+def _age(at_ns: int) -> str:
+    hours = max(0, time.time_ns() - at_ns) // 3_600_000_000_000
+    return format_count(hours // 24, "day") if hours >= 48 else format_count(hours, "hour")
 
 
 def _workspace_json(workspace: Workspace) -> dict[str, Any]:
