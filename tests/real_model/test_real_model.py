@@ -198,3 +198,34 @@ def test_queued_work_is_done_by_a_process_that_may_be_killed(path: Path, tmp_pat
     assert not psutil.wait_procs(children, timeout=20)[1]
     assert before["queued"] == 1
     assert (done["done"], done["left"]) == (1, 0)
+
+
+def test_functions_are_judged_and_what_the_model_thinks_is_stored_with_its_provenance(path: Path, model: GgufModel, tmp_path: Path) -> None:
+    """After an index the pairs are queued with their cost, the model judges them, and an edit queues anew only what it changed."""
+    root = tmp_path / "repo"
+    (root / ".git").mkdir(parents=True)
+    (root / "writer.py").write_text('def write_ledger(rows, out):\n    out.write(f"{rows.shard}|{rows.ledger_total}|{rows.quarantine}")\n')
+    (root / "reader.py").write_text(
+        'def read_ledger(line):\n    shard, ledger_total, quarantine = line.split("|")\n    return ledger_total\n'
+    )
+    with clew.open(settings=Settings(tmp_path / "home", jobs=1, core_functions=10, model=str(path)), is_in_memory=True) as engine:
+        core = engine.index(root).core.core
+        [queued] = engine.describe_queue()
+        done = engine.work(model)
+        status = engine.read_status(root)
+        (root / "reader.py").write_text(
+            'def read_ledger(line):\n    shard, ledger_total, quarantine = line.split("\\t")\n    return shard\n'
+        )
+        engine.index(root)
+        [again] = engine.describe_queue()
+        [handle] = [link[2] for link in engine.explain(root, "writer.py").links if link[0] == "contains"]
+        links = {how for how, *_ in engine.explain(root, handle).links}
+
+    assert core == 2
+    assert queued.read_tokens > 0
+    assert (done.done, done.failed) == (2, [])
+    assert status.core is not None
+    assert status.core.judged == 2
+    assert again.queued == 2
+    assert "may change with" in links
+    assert "a model thinks it changes with" not in links
