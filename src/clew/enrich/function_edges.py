@@ -27,6 +27,9 @@ from clew.store.ports import Snapshot
 PRODUCER = "alike/1"  # name and version of this producer in its Deltas
 ALIKE_SOURCE = "alike:"  # the source that remembers what the edges were made from; those of a file are `alike:<path>`
 JUDGE_KIND = "judge"  # of the jobs in which a model judges them
+CHANCE_MIN = (
+    0.002  # of a pair; so 1.1 % of them change together later in place of .6, and .201 of the later pairs are held in place of .233
+)
 FUNCTIONS_MAX = 5000  # that are compared, those of the core first; about 8 s; guess
 
 
@@ -94,7 +97,8 @@ def plan_core(snapshot: Snapshot, core_max: int) -> CorePlan:
     chances = FITTED_WEIGHTS.chances(found.rows)
     by_function: dict[int, list[tuple[float, int]]] = {}
     for (one, other), chance in zip(found.pairs.tolist(), chances.tolist(), strict=True):
-        by_function.setdefault(one, []).append((-chance, other))
+        if chance >= CHANCE_MIN:
+            by_function.setdefault(one, []).append((-chance, other))
     held = [record for _, record in chosen.values()]
     first = {at: [(other, -less) for less, other in sorted(rows)[:PAIRS_PER_FUNCTION]] for at, rows in by_function.items()}
     by_worth = sorted(first, key=lambda at: (-sum(chance for _, chance in first[at]), at))[:core_max]

@@ -26,7 +26,7 @@ COUPLING_KINDS = (
 )  # fmt: skip
 """Every kind of coupling, in the order in which they are counted."""
 
-FUNCTION_CHANCE_MEAN = 0.006  # of the edges between functions, on the repositories of bench/couplings: there the share is one half
+FUNCTION_CHANCE_MEAN = 0.011  # of the edges between functions, on the repositories of bench/couplings: there the share is one half
 SHARED_FILES_MAX = 6  # files with a name or literal; one in more files couples none of them; guess
 _WORD = re.compile(r"[A-Za-z][a-z]*|[0-9]+")
 _TEST_WORDS = frozenset({"test", "tests", "spec", "specs"})
