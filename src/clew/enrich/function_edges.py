@@ -27,9 +27,7 @@ from clew.store.ports import Snapshot
 PRODUCER = "alike/1"  # name and version of this producer in its Deltas
 ALIKE_SOURCE = "alike:"  # the source that remembers what the edges were made from; those of a file are `alike:<path>`
 JUDGE_KIND = "judge"  # of the jobs in which a model judges them
-CHANCE_MIN = (
-    0.002  # of a pair; so 1.1 % of them change together later in place of .6, and .201 of the later pairs are held in place of .233
-)
+CHANCE_MIN = 0.002  # of a pair: so 1.1 % change together later in place of .6, and .201 of the later pairs are held in place of .233
 FUNCTIONS_MAX = 5000  # that are compared, those of the core first; about 8 s; guess
 
 
