@@ -47,7 +47,7 @@ def write_deltas(connection: Connection, workspace: int, deltas: Sequence[Delta]
     """Check all deltas, then write them in order; return numbers of records "added", "kept", "superseded" and "retired".
 
     Raises InvalidDelta before anything is written, and errors of SQLite.
-    Cost  about 25 µs a record, with its share of originals and postings (tests/store/measure.py), and one fsync a call.
+    Cost  about 25 µs a record, with its share of originals and postings in SQLite, and one fsync a call.
     """
     has_tombstones = connection.fetch_one("tombstones.any", workspace) is not None
     rules.check(deltas, lambda digests: _missing(connection, workspace, digests))
