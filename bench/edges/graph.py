@@ -27,7 +27,6 @@ class Call:
     tail: tuple[str, int, int]
     head: tuple[str, int, int]
     name: str
-    weight: float
 
     @property
     def key(self) -> str:
@@ -64,13 +63,8 @@ class Graph:
         docs = np.flatnonzero(self.documents.search_scope("file:").mask).astype(np.int32)
         found = Names(self.documents).outgoing(docs)
         rows = np.flatnonzero(found.kinds == NameUse.CALL)
-        kept = {
-            (self.place(int(found.tails[row])), self.place(int(found.heads[row])), self.names[int(found.heads[row])]): float(
-                found.weights[row]
-            )
-            for row in rows.tolist()
-        }
-        return [Call(tail, head, name, weight) for (tail, head, name), weight in sorted(kept.items())]
+        ends = ((int(found.tails[row]), int(found.heads[row])) for row in rows.tolist())
+        return [Call(*call) for call in sorted({(self.place(tail), self.place(head), self.names[head]) for tail, head in ends})]
 
     @cached_property
     def _symbols(self) -> dict[str, list[tuple[int, int]]]:

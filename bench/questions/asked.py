@@ -45,11 +45,9 @@ class Project:
     """A repository at a revision, the folder of it that the rival indexes ("" for all of it), and its questions."""
 
     name: str
-    language: str
     repository: str
     revision: str
     root: str
-    published: float
     questions: tuple[Asked, ...]
 
 
@@ -65,17 +63,7 @@ def load(folder: Path, names: Sequence[str] = ()) -> list[Project]:
             Asked(row["query"], row["category"], tuple(_place(each) for each in (*row["relevant"], *row.get("secondary", ()))))
             for row in rows
         )
-        found.append(
-            Project(
-                about["name"],
-                about["language"],
-                about["repository"],
-                about["revision"],
-                about["root"] or "",
-                about["published_ndcg10"]["semble"],
-                asked,
-            )
-        )
+        found.append(Project(about["name"], about["repository"], about["revision"], about["root"] or "", asked))
     return found
 
 
