@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 
 import pytest
 
 import clew
+from clew.adapters.daemon_files import DaemonPaths
+from clew.adapters.hooks import HookHandlers, create_daemon_context
 from clew.errors import (
     BadStoreAddress,
     NotForServer,
@@ -20,6 +23,7 @@ from clew.errors import (
 )
 from clew.sessions.context import DaemonContext
 from clew.settings import BadSetting, Settings, load_settings
+from tests.adapters.test_hooks import Told, payload
 from tests.looking import look
 from tests.postgres.server import USER, address, make_database, make_opener, needs_postgres, new_tenant, run, start_server
 from tests.store.conformance import SPACE, make_delta
@@ -229,3 +233,38 @@ def test_without_the_setting_nothing_of_it_is_imported(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True)
 
     assert done.stdout == "[]\n"
+
+
+def test_hooks_say_nothing_while_the_server_is_away_and_are_back_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The session goes on meanwhile, and what it said is read when the server is there again."""
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path / "claude"))
+    monkeypatch.setattr("clew.sessions.context._REOPEN_AFTER_S", 0.0)
+    repo, home, tenant = tmp_path / "repo", tmp_path / "home", new_tenant()
+    for folder in (repo, home):
+        folder.mkdir()
+    (repo / "calc.py").write_text("def add_one(x):\n    return x + 1\n")
+    session = Told(tmp_path / "s1.jsonl", repo, "s1")
+    session.user("Ticket OPS-7731: make `add_one` in calc.py add two.")
+    events = (
+        ("SessionStart", {"source": "startup"}),
+        ("UserPromptSubmit", {"prompt": "where is `add_one` in calc.py, and who calls it?"}),
+        (
+            "PostToolUse",
+            {"tool_name": "Bash", "tool_input": {"command": "ls"}, "tool_response": {"stdout": "x\n" * 900}, "tool_use_id": "t"},
+        ),
+        ("Stop", {}),
+        ("SessionEnd", {"reason": "clear"}),
+    )
+    context = create_daemon_context(Settings(home, jobs=1, store="postgresql://127.0.0.1:9/clew"))
+    DaemonPaths(home).make_dirs()
+    hooks = HookHandlers(context)
+    for event, more in events:
+        with contextlib.suppress(StoreUnreachable):  # the daemon answers {} then, as for every error
+            assert hooks.handle_event(event, payload(event, session, **more), client_pid=1) == {}, event
+    assert context.find_problem() == "database server is away"
+    context.settings = Settings(home, jobs=1, store=address(), tenant=tenant)
+    hooks.handle_event("SessionStart", payload("SessionStart", session, source="startup"), client_pid=1)
+    assert context.run_pending_jobs(60)
+    assert context.find_problem() == ""
+    assert [place.root for place in context.get_engine().store.workspaces()] == [str(repo)]
+    context.close()
