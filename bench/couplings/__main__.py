@@ -18,6 +18,7 @@ import numpy as np
 from bench.couplings.judge import PROMPTS, ask, find_questions, judge
 from bench.couplings.measure import CHANGED_MAX, Found, Repository, arms, candidates_of, fit, interval, measure, read_repository
 from bench.couplings.replay import Replayed, replay
+from bench.couplings.scan import scan
 from bench.impact.changes import git_dir_of
 from bench.machine import REPOSITORY, SOURCE, digest_of_tree, provenance, write_result
 from clew.enrich import function_pairs
@@ -55,6 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     source = provenance(("python", "-m", "bench.couplings", *words), PACKAGES)
     read = {name: read_repository(each, _candidates(given.work, each), changed_max=given.changed_max) for name, each in replayed.items()}
     weights = fit([read[name] for name in given.fitted])
+    if given.scan:
+        print(json.dumps(scan([(replayed[name], read[name]) for name in given.judged], weights), indent=1))
+        return 0
     if given.model:
         return _ask(given, [(replayed[name], read[name]) for name in given.judged], weights)
     result: dict[str, Any] = {
@@ -189,6 +193,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--prompt", choices=list(PROMPTS), default="review", help="what the model is asked")
     parser.add_argument("--seconds", type=float, default=150.0, help="how long it is asked; the next call goes on")
+    parser.add_argument("--scan", action="store_true", help="say what a part of the scan brings, and stop")
     parser.add_argument("--only-replay", action="store_true", help="replay what is not in the work folder, and stop")
     parser.add_argument("--any-version", action="store_true", help="take what any version of clew replayed")
     parser.add_argument("--work", type=Path, default=WORK, help="folder of replayed repositories")

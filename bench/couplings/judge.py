@@ -22,14 +22,19 @@ from bench.couplings.replay import Replayed
 from clew.enrich.function_pairs import Floats, PairWeights
 from clew.enrich.models import Model, ModelRequest
 
-TEXT_CHARS_MAX = 900  # shown of each function, from its beginning; about 250 tokens
+TEXT_CHARS_MAX = 700  # shown of each function, from its beginning; about 190 tokens
 CHOICES = 20  # of the first token, among which yes and no are looked for
 TURNS = 1000
 SYSTEM = "You know how code bases change."
+# The question stands behind both functions: what a model has read of them need not be read again for another one.
+PAIR = "Function A, in {a_path}:\n{a}\n\nFunction B, in {b_path}:\n{b}\n\n"
 PROMPTS = {
-    "review": "Function A, in {a_path}:\n{a}\n\nFunction B, in {b_path}:\n{b}\n\n"
-    "A is about to be changed. Must B be reviewed for the same change? Answer with yes or no.",
-    "together": "{b_path}:\n{b}\n\n{a_path}:\n{a}\n\nWould one commit change both of these functions? Answer with yes or no.",
+    "review": "Function A is about to be changed. Must function B be reviewed for the same change? Answer with yes or no.",
+    "together": "Would one commit change both functions? Answer with yes or no.",
+    "agreement": "Do both functions rely on one agreement that is written in neither, such as a format, a name, an order or a default, so "
+    "that a change of it in A must be made in B as well? Answer with yes or no.",
+    "forgotten": "A commit changes function A and leaves function B as it is. Did its author probably forget B? Answer with yes or no.",
+    "twins": "Do A and B do the same for two cases, so that a mistake found in A is to be mended in B too? Answer with yes or no.",
 }
 
 
@@ -71,7 +76,8 @@ def find_questions(repositories: Sequence[tuple[Replayed, Repository]], weights:
 
 def _text(replayed: Replayed, one: int, other: int, prompt: str) -> str:
     a, b = replayed.functions[one], replayed.functions[other]
-    return PROMPTS[prompt].format(a_path=a.path, a=a.text[:TEXT_CHARS_MAX], b_path=b.path, b=b.text[:TEXT_CHARS_MAX])
+    pair = PAIR.format(a_path=a.path, a=a.text[:TEXT_CHARS_MAX], b_path=b.path, b=b.text[:TEXT_CHARS_MAX])
+    return pair + PROMPTS[prompt]
 
 
 def ask(model: Model, questions: Sequence[Question], work: Path, seconds: float) -> list[list[float]]:

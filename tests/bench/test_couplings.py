@@ -11,6 +11,7 @@ import pytest
 from bench.couplings.judge import Question, ask, judge, log_odds
 from bench.couplings.measure import Repository, arms, choose, fit, interval, measure, read_repository
 from bench.couplings.replay import Function, Replayed, replay
+from bench.couplings.scan import scan
 from clew.enrich.function_pairs import FEATURES, Candidates, FunctionText, PairWeights, find_candidates
 from clew.enrich.models import ModelAnswer, ModelRequest
 
@@ -110,6 +111,18 @@ def test_a_replay_says_which_functions_later_commits_changed(tmp_path: Path) -> 
     assert sorted(names) == ["price_of", "read_frame", "tax_of", "write_frame"]
     assert [[names[number] for number in changed] for changed in done.later] == [sorted(["read_frame", "price_of"], key=names.index)]
     assert [[names[number] for number in changed] for changed in done.earlier] == [["read_frame"]]
+
+
+def test_a_scan_of_all_functions_finds_all_and_unlikely_pairs_are_left_out() -> None:
+    one = replayed()
+    told = scan([(one, read_repository(one))], PairWeights(-3.0, np.ones(len(FEATURES)) * 0.1))
+
+    assert {name: set(shares) for name, shares in told["of_the_whole_scan"].items()} == dict.fromkeys(
+        told["of_the_whole_scan"], {0.1, 0.25, 0.5}
+    )
+    assert told["least_chance"][0.0]["edges"] >= told["least_chance"][0.02]["edges"] > 0
+    assert told["steps"][0]["recall"] > 0
+    assert 0 <= told["lasting"] <= 1
 
 
 def questions_of(count: int) -> list[Question]:
