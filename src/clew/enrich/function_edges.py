@@ -28,7 +28,7 @@ PRODUCER = "alike/1"  # name and version of this producer in its Deltas
 ALIKE_SOURCE = "alike:"  # the source that remembers what the edges were made from; those of a file are `alike:<path>`
 JUDGE_KIND = "judge"  # of the jobs in which a model judges them
 CHANCE_MIN = 0.002  # of a pair: so 1.1 % change together later in place of .6, and .201 of the later pairs are held in place of .233
-FUNCTIONS_MAX = 5000  # that are compared, those of the core first; about 8 s; guess
+FUNCTIONS_MAX = 5000  # that are compared, those of the core first; some 10 s of one core
 
 
 class CoreCounts(msgspec.Struct, frozen=True):
@@ -62,21 +62,21 @@ class CorePlan:
     functions: tuple[CoreFunction, ...]
 
 
-def compute_plan_digest(snapshot: Snapshot, core_max: int) -> str:
-    """Return the digest of all that a plan is made from. Cost  a few milliseconds."""
+def compute_plan_digest(snapshot: Snapshot, core_max: int, model: str) -> str:
+    """Return the digest of all that a plan is made from, and of the model that it is queued for. Cost  a few milliseconds."""
     files = snapshot.source_states("file:")
     history = snapshot.states_of_sources([HISTORY_SOURCE, CO_CHANGE_SOURCE])
-    parts = [PRODUCER, str(core_max), *(f"{state.source} {state.digest}" for state in (*files, *history.values()))]
+    parts = [PRODUCER, str(core_max), model, *(f"{state.source} {state.digest}" for state in (*files, *history.values()))]
     return blake2b("\n".join(parts).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
 
-def plan_core(snapshot: Snapshot, core_max: int) -> CorePlan:
+def plan_core(snapshot: Snapshot, core_max: int, model: str = "") -> CorePlan:
     """Pair the functions, at most FUNCTIONS_MAX, and choose the core, at most `core_max` of them.
 
     Cost  about 1.5 s for 1,000 functions.
     """
     documents = snapshot.documents
-    digest = compute_plan_digest(snapshot, core_max)
+    digest = compute_plan_digest(snapshot, core_max, model)
     mask = documents.search_scope("file:").mask & ~documents.is_test
     docs = np.array([doc for doc in np.flatnonzero(mask).tolist() if documents.kind_of(doc) in FUNCTION_KINDS], np.int32)
     commits = [list(one.files) for one in decode_commits(snapshot.source_states(HISTORY_SOURCE)) if 0 < len(one.files) <= COMMIT_FILES_MAX]

@@ -49,18 +49,18 @@ def update_function_edges(store: Writer, settings: Settings, key: str) -> CoreCo
         judged = {each.source: each.digest for each in snapshot.source_states(SEMANTIC_SOURCE)}
         if settings.core_functions == 0:
             plan = None
-        elif state is not None and state.digest == compute_plan_digest(snapshot, settings.core_functions) and not settings.model:
+        elif state is not None and state.digest == compute_plan_digest(snapshot, settings.core_functions, settings.model):
             return read_core_counts(state)
         else:
-            plan = plan_core(snapshot, settings.core_functions)
+            plan = plan_core(snapshot, settings.core_functions, settings.model)
     if plan is None:
         gone = [Delta(PRODUCER, source, is_whole=True, state=None) for source in (ALIKE_SOURCE, *known)]
         apply_deltas(store, key, [*gone, *map(_forgotten, judged)])
         enqueue(store, key, (), gone=list_jobs(store, key, JUDGE_KIND))
         return CoreCounts()
-    apply_deltas(store, key, find_alike_changes(plan, known))
     if settings.model:
         _queue(store, key, plan, settings.model)
+    apply_deltas(store, key, find_alike_changes(plan, known))  # the last of them says that the plan is carried out
     return plan.counts
 
 
