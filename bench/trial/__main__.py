@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from collections import Counter
@@ -19,7 +20,6 @@ from typing import Any
 from bench.machine import provenance, write_result
 from bench.trial.outcomes import RealOutcome, measure_folder
 from bench.trial.simulate import Effect, Scenario, simulate, simulate_peeking
-from clew.pool import map_in_processes
 
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("numpy", "msgspec")
@@ -50,6 +50,7 @@ def make_scenarios(completed: float) -> tuple[Scenario, ...]:
         Scenario("costs 30 % less", 250, Effect(cost=0.7)),
         Scenario("costs 30 % more", 500, Effect(cost=1.3)),
         Scenario("costs 30 % less, three parts", 500, Effect(cost=0.7), parts=ALL),
+        Scenario("nothing, looked at every 50 sessions", 500, looks_every=50),
     )
 
 
@@ -59,29 +60,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--sessions", type=Path, required=True, metavar="DIR", help="a folder for each repository, with its transcripts")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only every N-th session")
     parser.add_argument("--runs", type=int, default=1000, metavar="N", help="simulated trials of each kind")
-    parser.add_argument("--workers", type=int, default=1, metavar="N")
+    parser.add_argument("--only", default="", metavar="NUMBERS", help="scenarios by their numbers (0,3); the others stay as they are")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the result")
     given = parser.parse_args(arguments)
-    outcomes = measure_folder(given.sessions, every=given.every)
+    source = provenance(("python", "-m", "bench.trial", "--sessions", given.sessions.name, "--runs", str(given.runs)), PACKAGES)
+    path = given.results / f"{source.name}.json"
+    before: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    outcomes = [RealOutcome(**row) for row in before.get("outcomes", ())] or measure_folder(given.sessions, every=given.every)
     judged = [each for each in outcomes if each.is_completed is not None]
     if not judged:
         print(f"error: {given.sessions}: no session whose work can be judged", file=sys.stderr)
         return 2
-    completed = fmean(bool(each.is_completed) for each in judged)
-    started = time.perf_counter()
-    jobs = [(scenario, outcomes, given.runs, SEED + number) for number, scenario in enumerate(make_scenarios(completed))]
-    rows = list(map_in_processes(_row, jobs, given.workers))
-    peeking = Scenario("nothing, looked at after every 20 sessions", 500, looks_every=20)
-    runs = max(1, given.runs // 5)
-    seen = simulate_peeking(peeking, outcomes, runs, SEED)
-    source = provenance(("python", "-m", "bench.trial", "--sessions", given.sessions.name, "--runs", str(given.runs)), PACKAGES)
-    result: dict[str, object] = {
-        "name": source.name, **source.as_json(), "sessions": _describe(outcomes, judged), "rows": rows,
-        "peeking": {"name": peeking.name, "runs": runs, "claims": seen, "interval": _interval(seen, runs)},
-        "seconds": round(time.perf_counter() - started, 1),
-    }  # fmt: skip
-    write_result(given.results / f"{source.name}.json", result)
-    print(table(result))
+    scenarios = make_scenarios(fmean(bool(each.is_completed) for each in judged))
+    rows: dict[int, dict[str, Any]] = {row["number"]: row for row in before.get("rows", ())}
+    for number in [int(each) for each in given.only.split(",")] if given.only else range(len(scenarios)):
+        rows[number] = {"number": number, **_row(scenarios[number], outcomes, given.runs, SEED + number)}
+        result: dict[str, object] = {
+            "name": source.name, **source.as_json(), "sessions": _describe(outcomes, judged), "rows": [rows[at] for at in sorted(rows)],
+            "outcomes": [asdict(each) for each in outcomes],
+        }  # fmt: skip
+        write_result(path, result)
+        print(table(result), flush=True)
     return 0
 
 
@@ -102,17 +101,19 @@ def table(result: Mapping[str, Any]) -> str:
             f"{shares['not shown either way']:>7.1%} {shares['not inferior']:>10.1%} "
             f"{counts.get('any', 0) / runs:>7.1%} [{low:.1%}, {high:.1%}]"
         )
-    peek = result["peeking"]
-    lines.append(f"{peek['name']}: claims {peek['claims'] / peek['runs']:.0%} of {peek['runs']}, which `clew trial` does not make")
     return "\n".join(lines)
 
 
-def _row(job: tuple[Scenario, list[RealOutcome], int, int]) -> dict[str, object]:
-    scenario, outcomes, runs, seed = job
-    counts: Counter[str] = simulate(scenario, outcomes, runs, seed)
-    about = asdict(scenario)
-    del about["looks_every"]
-    return {**about, "runs": runs, "counts": dict(sorted(counts.items())), "claims_interval": _interval(counts["any"], runs)}
+def _row(scenario: Scenario, outcomes: Sequence[RealOutcome], runs: int, seed: int) -> dict[str, Any]:
+    started = time.perf_counter()
+    if scenario.looks_every:
+        runs = max(1, runs // 5)
+        counts = Counter({"any": simulate_peeking(scenario, outcomes, runs, seed)})
+    else:
+        counts = simulate(scenario, outcomes, runs, seed)
+    seconds = round(time.perf_counter() - started, 1)
+    claims = _interval(counts["any"], runs)
+    return {**asdict(scenario), "runs": runs, "counts": dict(sorted(counts.items())), "claims_interval": claims, "seconds": seconds}
 
 
 def _interval(hits: int, runs: int) -> list[float]:
