@@ -40,6 +40,8 @@ VIEWS = {
     "now": "/now",
     "memory": "/memory?q=document+number+changes+with+every+incremental+index",
     "code": "/code?name=add_one",
+    "bill": "/bill",
+    "session bill": f"/sessions/{SESSION}/bill",
     "eval": "/eval",
     "health": "/health",
     "record": "",

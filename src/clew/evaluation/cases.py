@@ -70,7 +70,7 @@ def find_cases(path: Path, at: Sequence[int] | None = None) -> Iterator[Evaluati
     session = find_session_files(path)
     if not session.client:
         return
-    lines = _lines(path)
+    lines = read_transcript_lines(path)
     seen = [each for each in TranscriptReader(lines, origin=build_origin(session)).read_observations() if not each.agent]
     boundaries = [each.record_index for each in seen if each.kind is ObservationKind.BOUNDARY or each.kind is ObservationKind.SUMMARY]
     compactions = [line for number, line in enumerate(boundaries) if number == 0 or line - boundaries[number - 1] > 2]
@@ -94,7 +94,8 @@ def _case(
     return EvaluationCase(path, session, line, kind, before, after, summary, tuple(lines[:line]), pieces)
 
 
-def _lines(path: Path) -> list[bytes]:
+def read_transcript_lines(path: Path) -> list[bytes]:
+    """Return the lines of a transcript. Raises NotReadable, for damaged compressed data too."""
     with open_transcript(path) as stream:
         try:
             return stream.readlines()

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from clew.errors import UnknownTokenizer
 from clew.evaluation.bills import read_requests
+from clew.evaluation.cases import read_transcript_lines
 from clew.records import FileStatus, Observation, ObservationKind, TaskState, ToolKind, Verdict
 from clew.task.commands import analyse_command
 from clew.task.git import GitEffectKind, parse_git_effect
@@ -22,7 +23,7 @@ from clew.task.paths import relative_path
 from clew.task.prompts import extract_typed_text
 from clew.task.tracker import TaskTracker
 from clew.text.tokens import NEWEST_FAMILY, make_counter
-from clew.transcript.parse import TranscriptReader, open_transcript
+from clew.transcript.parse import TranscriptReader
 from clew.transcript.pricing import ANTHROPIC_PRICES, Prices
 from clew.transcript.session_files import build_origin, find_session_files
 from clew.trial.outcome import SessionOutcome
@@ -65,16 +66,14 @@ def read_session(paths: Sequence[Path], *, until_ns: int = 0) -> ReadSession:
     known: set[str] = set()
     for path in paths:
         session = find_session_files(path)
-        with open_transcript(path) as stream:
-            read = stream.readlines()
+        read = read_transcript_lines(path)
         lines.update(dict.fromkeys(read))
         here = list(TranscriptReader(read, origin=build_origin(session)).read_observations())
         new = [each for each in here if each.uuid not in known and (not until_ns or each.at_ns <= until_ns)]
         known.update(each.uuid for each in here)
         observations += new if len(paths) == 1 else [replace(each, seq=len(observations) + at) for at, each in enumerate(new)]
         for agent in session.agents:
-            with open_transcript(agent) as stream:
-                agent_lines += stream.readlines()
+            agent_lines += read_transcript_lines(agent)
     return ReadSession(tuple(observations), tuple(lines), tuple(agent_lines))
 
 

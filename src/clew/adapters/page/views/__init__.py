@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clew.adapters.page.views import actions, code, compactions, evaluation, health, memory, now, prompts, sessions
+from clew.adapters.page.views import actions, bill, code, compactions, evaluation, health, memory, now, prompts, sessions
 from clew.adapters.page.views.view import View
 
 VIEWS: tuple[tuple[str, View], ...] = (
@@ -12,15 +12,18 @@ VIEWS: tuple[tuple[str, View], ...] = (
     ("/sessions/{session}/compactions", compactions.show_preview),
     ("/sessions/{session}/compactions/record", compactions.show_record),
     ("/sessions/{session}/prompts", prompts.show_prompts),
+    ("/sessions/{session}/bill", bill.show_session_bill),
     ("/memory", memory.show_memory),
     ("/records/{workspace}/{handle}", memory.show_record),
     ("/now", now.show_now),
     ("/code", code.show_code),
+    ("/bill", bill.show_bill),
     ("/eval", evaluation.show_eval),
     ("/health", health.show_health),
 )
 POSTS: tuple[tuple[str, View], ...] = (
     ("/actions/{action}/cancel", actions.cancel),
+    ("/bill/start", bill.start_bill),
     ("/eval/start", evaluation.start_eval),
     ("/sessions/{session}/mark", compactions.mark),
     ("/sessions/{session}/noise", prompts.mark_noise),

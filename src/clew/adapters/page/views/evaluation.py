@@ -81,9 +81,9 @@ def show_eval(viewer: Viewer, query: Query, _: Form) -> Response:
 
 def start_eval(viewer: Viewer, _: Query, form: Form) -> str:
     """Start an evaluation of a repository's sessions, of one session or of all, and return the address of its progress."""
-    paths, title = _find_places(viewer, form)
+    paths, title = find_places(viewer, form)
     mains, problems = find_main_transcripts(paths)
-    newest = select_newest(mains, _read_limit(form))
+    newest = select_newest(mains, read_limit(form))
     if not newest:
         raise UsageError("there is no transcript to judge\nhint: a client keeps one for each session; choose another repository")
     plan = EvaluationOptions(tokenizer=viewer.engine.settings.tokenizer)
@@ -92,8 +92,8 @@ def start_eval(viewer: Viewer, _: Query, form: Form) -> str:
     return viewer.actions.start(KIND, key, evaluate, given, title=f"Replaying {title}", address="/eval").address
 
 
-def _find_places(viewer: Viewer, form: Form) -> tuple[Sequence[Path], str]:
-    """The places of the transcripts that a form names, and what they are called."""
+def find_places(viewer: Viewer, form: Form) -> tuple[Sequence[Path], str]:
+    """Return the places of the transcripts that a form names, and what they are called."""
     if session := form.get("session"):
         found = viewer.catalogue.find(session)
         if found.row.file is None:
@@ -105,7 +105,8 @@ def _find_places(viewer: Viewer, form: Form) -> tuple[Sequence[Path], str]:
     return [row.file for row in viewer.catalogue.list_all() if row.file is not None], "sessions of this machine"
 
 
-def _read_limit(form: Form) -> int | None:
+def read_limit(form: Form) -> int | None:
+    """Return how many sessions a form asks for, None for all. Raises UsageError for what is no number."""
     given = form.get("limit")
     if not given:
         return None

@@ -15,7 +15,15 @@ from clew.engine import Engine
 from clew.errors import UsageError
 from clew.sessions.context import DaemonContext
 
-NAVIGATION = (("Sessions", "/"), ("Now", "/now"), ("Memory", "/memory"), ("Code", "/code"), ("Eval", "/eval"), ("Health", "/health"))
+NAVIGATION = (
+    ("Sessions", "/"),
+    ("Now", "/now"),
+    ("Memory", "/memory"),
+    ("Code", "/code"),
+    ("Bill", "/bill"),
+    ("Eval", "/eval"),
+    ("Health", "/health"),
+)
 """Title and address of what stands in the head of every page."""
 T = TypeVar("T")
 
