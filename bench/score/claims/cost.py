@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bench.cost.cost import BOTH, Repriced, reprice
 from bench.score.figure import Context, Figure, Value
+from clew.evaluation.repricing import BOTH, REPLAYS, Repriced, reprice
 from clew.transcript.parse import open_transcript
 
 QUICK_SESSIONS = 10
@@ -17,7 +17,7 @@ def measure(context: Context) -> Mapping[str, Value]:
     clusters: dict[str, str] = {}
     for path in context.sessions(QUICK_SESSIONS):
         with open_transcript(path) as stream:
-            found = reprice(stream.readlines(), arms=(BOTH,))
+            found = reprice(stream.readlines(), arms={BOTH: REPLAYS[BOTH]})
         if found is not None:
             name = path.name.partition(".")[0]
             priced[name], clusters[name] = found, path.parent.name

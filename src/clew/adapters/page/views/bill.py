@@ -69,7 +69,7 @@ def show_session_bill(viewer: Viewer, query: Query, _: Form) -> Response:
     """Show what one session was billed, and what it would have cost otherwise."""
     found = viewer.catalogue.find(query.path["session"])
     is_long = found.row.file is not None and found.row.bytes > READ_BYTES_MAX
-    live = viewer.live.find(found.row.id)
+    live = next((each for each in viewer.live.list_recent() if each.id == found.row.id), None)
     packets, _total = viewer.engine.list_packets(found.path, found.row.id, first=0, count=PACKETS_MAX)
     given = [each.packet.tokens for each in packets if each.packet.is_shown and each.packet.entries]
     return page(
