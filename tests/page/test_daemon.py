@@ -27,9 +27,11 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Da
     monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path / "client"))
     monkeypatch.setenv("PYTHONPATH", str(SOURCE))
     paths = DaemonPaths(tmp_path / "home")
-    said = subprocess.run([sys.executable, "-m", "clew", "page", "--json"], capture_output=True, text=True, check=True).stdout
-    yield paths, json.loads(said)
-    start.stop_daemon(paths)
+    try:
+        said = subprocess.run([sys.executable, "-m", "clew", "page", "--json"], capture_output=True, text=True, check=True).stdout
+        yield paths, json.loads(said)
+    finally:
+        start.stop_daemon(paths)
 
 
 def ask(url: str, method: str, path: str, *, cookie: str = "", body: str = "", host: str = "") -> tuple[int, str, str]:

@@ -192,3 +192,15 @@ def test_prompts_show_what_was_added_and_whether_it_was_used(page: Page) -> None
     assert "since</span>" in text
     assert "21–25 of 25" in page.get(f"/sessions/{file.stem}/prompts?page=9")
     assert "Nothing is logged of this session" in page.get(f"/sessions/{SESSION}/prompts")
+
+
+def test_the_life_of_a_record_leads_to_what_replaced_it(page: Page) -> None:
+    key = stored(page)
+    engine = page.context.get_engine()
+    [old] = engine.write(page.repo, [NewNote("ties go by name", subject="ties")]).handles
+    [new] = engine.write(page.repo, [NewNote("ties go by path", subject="ties")]).handles
+    text = page.get(f"/records/{key}/{old}")
+
+    assert "no longer true: said anew" in text
+    assert re.search(rf"<dt>Ended</dt><dd><time.*, by <a href=\"/records/{key}/{new}\">", text)
+    assert "Ended" not in page.get(f"/records/{key}/{new}")

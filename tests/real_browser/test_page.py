@@ -254,3 +254,39 @@ def test_the_views_are_drawn_for_the_documents(site: Site) -> None:
             site.page.screenshot(path=str(there / f"{name}.png"))
     site.go("state", width=360, scheme="dark")
     site.page.screenshot(path=str(there / "state-dark-narrow.png"))
+
+
+def test_a_record_is_pinned_and_taken_back_with_the_keyboard(site: Site) -> None:
+    site.go("compactions")
+    page = site.page
+    page.locator("tr.folded button[value=pin], tr.shortened button[value=pin]").first.focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Decided by you").wait_for(timeout=10_000)
+    shown = site.axe.run(page).response["violations"]
+
+    assert [each["id"] for each in shown if each["impact"] in ("serious", "critical")] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1200
+    page.get_by_role("button", name="Take back").first.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_load_state()
+    assert page.get_by_role("heading", name="Decided by you").count() == 0
+
+
+def test_a_rule_is_ended_and_taken_back_with_the_keyboard(site: Site) -> None:
+    site.go("state", width=360)
+    page = site.page
+    summary = page.locator("section[aria-labelledby=constraints] .fix summary").first
+    summary.focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.locator("section[aria-labelledby=constraints] button[value=end]").first.focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Corrected by you").wait_for(timeout=10_000)
+    shown = site.axe.run(page).response["violations"]
+
+    assert [each["id"] for each in shown if each["impact"] in ("serious", "critical")] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.get_by_role("button", name="Take back").first.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_load_state()
+    assert page.get_by_role("heading", name="Corrected by you").count() == 0

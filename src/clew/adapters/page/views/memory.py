@@ -80,7 +80,7 @@ def show_record(viewer: Viewer, query: Query, _: Form) -> Response:
         workspace=key, root=str(root), record=record, handle=make_handle(record.id), text=text[:TEXT_CHARS_MAX],
         left=max(0, len(text) - TEXT_CHARS_MAX), status=explained.status, stands=describe_status(explained.status),
         versions=[(make_handle(each.id), each, describe_status(status)) for each, status in explained.versions],
-        links=explained.links, tiers=tuple(TIERS),
+        links=explained.links, tiers=tuple(TIERS), successor=make_handle(explained.status.superseded_by),
     )  # fmt: skip
 
 
