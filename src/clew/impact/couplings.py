@@ -142,10 +142,11 @@ def _by_functions(snapshot: Snapshot, target: ImpactTarget, found: dict[str, dic
 
 
 def _thoughts(snapshot: Snapshot, functions: list[str]) -> dict[str, Record]:
-    """Return what a model said of functions by their ids."""
+    """Return what a model said of functions by their ids: of each the thought that begins with it, and none in which it is a candidate."""
     edges = [edge for edge in snapshot.edges(functions) if edge.kind == EdgeKind.DERIVED_FROM and edge.head in functions]
-    records = {record.id: record for record in snapshot.records([edge.tail for edge in edges])}
-    return {edge.head: records[edge.tail] for edge in edges if edge.tail in records and records[edge.tail].kind == THOUGHT_KIND}
+    records = {record.id: record for record in snapshot.records([edge.tail for edge in edges]) if record.kind == THOUGHT_KIND}
+    pairs = ((edge.head, records[edge.tail]) for edge in edges if edge.tail in records)
+    return {head: thought for head, thought in pairs if thought.lineage and thought.lineage[0][1].endswith(f" {head}")}
 
 
 _OF_FUNCTIONS = frozenset((EdgeKind.ALIKE, EdgeKind.SEMANTIC))
