@@ -268,8 +268,7 @@ def test_a_record_is_pinned_and_taken_back_with_the_keyboard(site: Site) -> None
     assert page.evaluate("document.documentElement.scrollWidth") <= 1200
     page.get_by_role("button", name="Take back").first.focus()
     page.keyboard.press("Enter")
-    page.wait_for_load_state()
-    assert page.get_by_role("heading", name="Decided by you").count() == 0
+    page.get_by_role("heading", name="Decided by you").wait_for(state="detached", timeout=10_000)
 
 
 def test_a_rule_is_ended_and_taken_back_with_the_keyboard(site: Site) -> None:
@@ -288,5 +287,4 @@ def test_a_rule_is_ended_and_taken_back_with_the_keyboard(site: Site) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     page.get_by_role("button", name="Take back").first.focus()
     page.keyboard.press("Enter")
-    page.wait_for_load_state()
-    assert page.get_by_role("heading", name="Corrected by you").count() == 0
+    page.get_by_role("heading", name="Corrected by you").wait_for(state="detached", timeout=10_000)
