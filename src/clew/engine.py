@@ -274,16 +274,18 @@ class Engine:
         return usecases.explain.explain(self.store, path, handle)
 
     def compact(
-        self, session: str, *, at: str | None, budget_tokens: int, tokenizer: str, path: Path, with_earlier: bool = False
+        self, session: str, *, at: str | None, budget_tokens: int, tokenizer: str, path: Path, with_earlier: bool = False,
+        rate_min: float | None = None,
     ) -> Packet:  # fmt: skip
         """Return a shorter text, at most `budget_tokens` long, that replaces the conversation of a session in the context window.
 
         at           id of the transcript record at which the session is compacted; None for its end.
         has_earlier  add what other sessions of the repository say about the last request.
+        rate_min     keep every line above this threshold of `clew.compaction.level`, beyond the budget if need be.
         """
         return usecases.compact.compact(
             self.store, self.settings, session,
-            at=at, budget_tokens=budget_tokens, tokenizer=tokenizer, path=path, with_earlier=with_earlier,
+            at=at, budget_tokens=budget_tokens, tokenizer=tokenizer, path=path, with_earlier=with_earlier, rate_min=rate_min,
         )  # fmt: skip
 
     def preview_compaction(self, session: str, *, at: str | None, budget_tokens: int, tokenizer: str, path: Path) -> CompactionPreview:

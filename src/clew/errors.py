@@ -159,6 +159,18 @@ class PurgeUnfinished(StoreError):
         super().__init__(f"{path}: purged, but old bytes may remain: {reason}\nhint: {hint} and purge again")
 
 
+class NotCalibrated(ClewError):
+    """Raised where a level to keep is asked for that the user's measured sessions cannot back."""
+
+    def __init__(self, level: float, cuts: int, needed: int) -> None:
+        self.level, self.cuts, self.needed = level, cuts, needed
+        found = f"{cuts:,} cut{'' if cuts == 1 else 's'} of sessions measured"
+        why = f"not enough sessions: {found}, at least {needed:,} are needed" if cuts < needed else f"{found}: even all lines keep less"
+        super().__init__(
+            f"{100 * level:.4g} % cannot be promised: {why}\nhint: `clew eval --keep {100 * level:.4g}%` measures more sessions"
+        )
+
+
 class UnknownHandle(ClewError):
     """Raised where a handle belongs to no record of the workspace, or to several: `candidates` are their handles."""
 

@@ -16,15 +16,14 @@ import clew
 from clew.compaction.compact import main_thread_records
 from clew.compaction.lines import Lines, line_features
 from clew.compaction.names import Floats
-from clew.evaluation.cases import CALLS_AFTER_MIN, CALLS_BEFORE_MIN, EvaluationCase, find_cases
+from clew.evaluation.cases import EvaluationCase, find_case_lines, find_cases
 from clew.evaluation.needs import find_needs
 from clew.packet.options import OriginalCache
-from clew.records import ObservationKind, Record
+from clew.records import Record
 from clew.settings import Settings
 from clew.store.ports import LOCAL
 from clew.transcript.session_files import find_session_files, find_sessions
 
-SHARES = (0.4, 0.6, 0.8)  # of a session's calls: more cuts of one session say little that is new
 NOWHERE = Path("/nowhere")
 
 
@@ -76,17 +75,5 @@ def history_at(case: EvaluationCase) -> tuple[Sequence[Record], list[str], Lines
 
 
 def cases_of(path: Path) -> Iterator[EvaluationCase]:
-    """Yield a session's cuts: at its client's compactions, and at SHARES of its calls."""
-    whole = next(find_cases(path, [1 << 60]), None)
-    calls = [each.record_index for each in whole.before if each.kind is ObservationKind.CALL] if whole else []
-    if len(calls) < CALLS_BEFORE_MIN + CALLS_AFTER_MIN:
-        return
-    compactions = [case.line for case in find_cases(path) if case.kind == "compaction"]
-    wanted = sorted({*compactions, *(calls[int(len(calls) * share)] for share in SHARES)})
-    for case in find_cases(path, wanted):
-        if _count(case.before) >= CALLS_BEFORE_MIN and _count(case.after) >= CALLS_AFTER_MIN:
-            yield case
-
-
-def _count(observations: Sequence[object]) -> int:
-    return sum(getattr(each, "kind", None) is ObservationKind.CALL for each in observations)
+    """Yield a session's cuts: at its client's compactions, and at some shares of its calls."""
+    yield from find_cases(path, find_case_lines(path))

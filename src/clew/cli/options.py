@@ -47,6 +47,23 @@ class Milliseconds(click.ParamType):  # pyright: ignore[reportMissingTypeArgumen
         return number
 
 
+class KeepLevel(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]
+    """The type of an option that takes a level, as a share from 50 % to below 100 %."""
+
+    name = "level"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the share in `98%` or `0.98`; anything else is a usage error."""
+        text = str(value).strip()
+        try:
+            share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        except ValueError:
+            share = 0.0
+        if not 0.5 <= share < 1:
+            self.fail(f"{value!r} is no share from 50 % to below 100 %, as 98% or 0.98", param, ctx)
+        return share
+
+
 FOLDER_TYPE = click.Path(path_type=Path)
 """The type of an argument that takes a folder; it is checked later, by `check_folder`."""
 

@@ -1,10 +1,10 @@
 """Compaction: select the lines of a session that its window should hold after the client compacts it.
 
 Builds a packet with the knapsack of questions over the lines of one session's records: those that will probably be needed
-again, at the price of their tokens. The turn's last actions are paid for first, the rendered hand-off next, and the rest of the budget goes
-to lines that stand in neither. Lines that an edit has replaced are not shown; lines that an earlier compaction showed keep their
-form as long as they are true. What a person pinned comes before all of it, within a share of the budget; what a person dropped is not
-shown.
+again, at the price of their tokens. The turn's last actions are paid for first, the rendered hand-off next, and the rest of the
+budget goes to lines that stand in neither; or, where a level is to be kept, to all lines above its threshold, whatever they cost.
+Lines that an edit has replaced are not shown; lines that an earlier compaction showed keep their form as long as they are true. What a
+person pinned comes before all of it, within a share of the budget; what a person dropped is not shown.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from clew.compaction import compressed
 from clew.compaction.keep import MARK_CHARS, ScoringNetwork, compute_utility
+from clew.compaction.level import number_pieces, rate_lines
 from clew.compaction.lines import EDITS, NUMBER, NUMBERED, Lines, has_ended_by, line_features
 from clew.compaction.names import Floats
 from clew.packet.assemble import Candidate, Option, Selection, assemble
@@ -50,7 +52,6 @@ from clew.records import (
 from clew.store.ports import Snapshot
 from clew.text.tokens import TokenCounter
 
-SEGMENT_LINES = 3  # lines that are bought together; a longer piece is several of them side by side
 # Segments that are measured and offered to the knapsack: one for so many tokens of the budget, more than it can show; guesses.
 TOKENS_PER_CANDIDATE, CANDIDATES_MIN = 8, 400
 RECENT_HEADING = "## Last actions of this turn, oldest first; [handle] unfolds the rest"
@@ -111,6 +112,7 @@ def compact(
     using: tuple[ScoringNetwork, ScoringNetwork] | None = None,
     seq_end: int | None = None,
     pins: PinnedLines | None = None,
+    rate_min: float | None = None,
 ) -> tuple[Packet, ShownLines]:
     """Return a packet of the hand-off and one session's lines within the budget, and which lines of each record it shows.
 
@@ -120,6 +122,8 @@ def compact(
     using   networks that score lines and names; None takes those of the release.
     seq_end  number of the observation at which the compaction is, None for the end: later records are not looked at.
     pins    what a person decided about lines; of a pinned record that does not fit only the name is shown.
+    rate_min  threshold of `clew.compaction.level`: every piece that reaches it is shown. `budget_tokens` then sizes the hand-off and the
+              last actions alone, and the packet's budget is what it takes.
     """
     records, statuses = main_thread_records(snapshot, source, seq_end)
     originals = OriginalCache(snapshot)
@@ -141,16 +145,21 @@ def compact(
     spent += counter.count_unrounded(NEXT_FENCE if written != plain else FIRST_FENCE)
     shown = dict(recent)
     before = _Said(plain, *("\n".join(bodies[number][first : last + 1]) for number, spans in recent.items() for first, last in spans))
-    utilities = np.where([line in before for line in found.stripped], 0.0, utilities).astype(np.float32) if found.stripped else utilities
+    is_said = np.array([line in before for line in found.stripped], bool)
+    rates = rate_lines(found, utilities) if rate_min is not None else np.empty(0)
+    utilities = np.where(is_said, np.float32(0.0), utilities)
     for number, spans in dropped.items():
         for first, last in spans:
             utilities[(found.record == number) & (found.at >= first) & (found.at <= last)] = 0.0
-    segments = _segments(found, utilities, records, kept or {}, max(CANDIDATES_MIN, budget_tokens // TOKENS_PER_CANDIDATE))
+    if rate_min is not None:
+        segments = _segments_above(found, rates, rate_min, utilities, is_said)
+    else:
+        segments = _segments(found, utilities, records, kept or {}, max(CANDIDATES_MIN, budget_tokens // TOKENS_PER_CANDIDATE))
     offers = _offers(segments, records, bodies, counter)
     live = {record.id for record, status in zip(records, statuses, strict=True) if status.is_live}
     told = _told(snapshot, source, segments, records, live, counter)
     room = budget_tokens - spent
-    chosen, selection = _choose(offers, room)
+    chosen, selection = (list(range(len(segments))), Selection()) if rate_min is not None else _choose(offers, room)
     if told and selection.shadow_price > 0:  # as long as everything fits, the originals say it better
         both = _choose([*offers, *told], room)
         if any(at >= len(segments) for at in both[0]):
@@ -164,8 +173,8 @@ def compact(
     shown = {number: _without(spans, dropped.get(number, ())) for number, spans in shown.items()}
     shown = {number: spans for number, spans in shown.items() if spans or number in recent}
     return _packet(
-        state, front, group, records, statuses, bodies, shown, weights, made, counter, budget_tokens, selection,
-        frozenset(recent) - marked.shown.keys(), marked,
+        state, front, group, records, statuses, bodies, shown, weights, made, counter,
+        budget_tokens if rate_min is None else None, selection, frozenset(recent) - marked.shown.keys(), marked,
     )  # fmt: skip
 
 
@@ -308,7 +317,7 @@ def _segments(
     for row in np.flatnonzero(found.at == 0).tolist():  # what its heading says is not bought again
         if found.stripped[row] in " ".join(records[int(found.record[row])].name.split()):
             utility[row] = 0.0
-    key = (found.record << 44) + (found.part << 22) + found.at // SEGMENT_LINES
+    key = number_pieces(found)
     starts = np.flatnonzero(np.r_[True, key[1:] != key[:-1]])
     ends = np.r_[starts[1:], len(key)]
     segments: list[tuple[float, _Segment]] = []
@@ -328,6 +337,20 @@ def _segments(
             segments.append((total / chars, _Segment(number, first, last, total)))
     segments.sort(key=lambda pair: (-pair[0], pair[1].record, pair[1].first))
     return [segment for _, segment in segments[:limit]]
+
+
+def _segments_above(
+    found: Lines, rates: NDArray[np.float64], rate_min: float, utilities: Floats, is_said: NDArray[np.bool_]
+) -> list[_Segment]:
+    """The pieces that reach a threshold, whole, without those of which every line is said already."""
+    pieces = number_pieces(found)
+    starts = np.flatnonzero(np.r_[True, pieces[1:] != pieces[:-1]]) if len(pieces) else np.empty(0, np.int64)
+    segments: list[_Segment] = []
+    for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(pieces)], strict=True):
+        if rates[start] >= rate_min and not is_said[start:end].all():
+            total = float(utilities[start:end].sum())
+            segments.append(_Segment(int(found.record[start]), int(found.at[start]), int(found.at[end - 1]), total))
+    return segments
 
 
 def _offers(
@@ -399,7 +422,7 @@ def _packet(
     weights: Mapping[int, float],
     made: Sequence[_Offer],
     counter: TokenCounter,
-    budget_tokens: int,
+    budget_tokens: int | None,
     selection: Selection,
     recent: Collection[int],
     marked: _Pinned,
@@ -415,14 +438,14 @@ def _packet(
         rest = {at: runs[at] for at in runs if at not in recent and at not in pinned}
         spans = merge_spans((*front, *first, *last, *_body(heading_spans(group), records, statuses, bodies, rest, told)))
         tokens, fence_tokens = count_tokens(spans, counter)
-        if tokens + fence_tokens <= budget_tokens or not order:
+        if budget_tokens is None or tokens + fence_tokens <= budget_tokens or not order:
             break
         del runs[order.pop()]  # the least useful; a tokenizer may count the whole higher than its parts
     entries = [_entry(records[at], statuses[at], bodies[at], runs[at], weights.get(at), counter, is_pinned=at in pinned) for at in order]
     entries += [_cover_entry(record, join_text(part), utility, counter) for record, part, utility in told]
     packet = Packet(
-        state.question, tuple(entries), spans, tokens, budget_tokens, counter.name, selection.shadow_price, selection.gap,
-        fence_tokens=fence_tokens,
+        state.question, tuple(entries), spans, tokens, tokens + fence_tokens if budget_tokens is None else budget_tokens,
+        counter.name, selection.shadow_price, selection.gap, fence_tokens=fence_tokens,
     )  # fmt: skip
     return packet, {records[number].id: tuple(spans) for number, spans in runs.items()}
 

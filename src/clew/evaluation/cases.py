@@ -19,6 +19,7 @@ from clew.records import Observation, ObservationKind
 from clew.transcript.parse import TranscriptReader, open_transcript
 from clew.transcript.session_files import build_origin, find_session_files
 
+CUT_SHARES = (0.4, 0.6, 0.8)  # of the calls, where many cuts are wanted: more of one session say little that is new
 CUT_SHARE = 0.6  # of the calls of a session without a compaction
 CALLS_AFTER_MAX = 60  # what is needed later still would have been met again on the way
 CALLS_BEFORE_MIN, CALLS_AFTER_MIN = 20, 5  # fewer have nothing to forget, or nothing to need
@@ -79,6 +80,22 @@ def find_cases(path: Path, at: Sequence[int] | None = None) -> Iterator[Evaluati
         case = _case(path, session.id, lines, seen, line, compactions)
         if at is not None or (_calls(case.before) >= CALLS_BEFORE_MIN and _calls(case.after) >= CALLS_AFTER_MIN):
             yield case
+
+
+def find_case_lines(path: Path) -> list[int]:
+    """Return the lines at which a session can be cut to learn from it: where its client compacted, and at CUT_SHARES of its calls.
+
+    [] for a session that is too short. Raises NotReadable.
+    """
+    whole = next(find_cases(path, [1 << 60]), None)
+    calls = [each.record_index for each in whole.before if each.kind is ObservationKind.CALL] if whole else []
+    if len(calls) < CALLS_BEFORE_MIN + CALLS_AFTER_MIN:
+        return []
+    compactions = [case.line for case in find_cases(path) if case.kind == "compaction"]
+    wanted = sorted({*compactions, *(calls[int(len(calls) * share)] for share in CUT_SHARES)})
+    return [
+        case.line for case in find_cases(path, wanted) if _calls(case.before) >= CALLS_BEFORE_MIN and _calls(case.after) >= CALLS_AFTER_MIN
+    ]
 
 
 def _case(

@@ -78,9 +78,17 @@ class CompactionInput:
     seq_end: int | None = None
     pins: PinnedLines = field(default_factory=PinnedLines)
 
-    def build_packet(self, budget_tokens: int, networks: tuple[ScoringNetwork, ScoringNetwork] | None = None) -> Packet:
-        """Return the compacted window, at most `budget_tokens` long; `networks` replace the shipped scoring networks."""
-        return self.select_lines(budget_tokens, networks)[0]
+    def build_packet(
+        self, budget_tokens: int, networks: tuple[ScoringNetwork, ScoringNetwork] | None = None, rate_min: float | None = None
+    ) -> Packet:
+        """Return the compacted window, at most `budget_tokens` long; `networks` replace the shipped scoring networks.
+
+        rate_min  a threshold for lines (`clew.compaction.level`), whatever they cost; hand-off and last actions are sized by the budget.
+        """
+        if rate_min is None:
+            return self.select_lines(budget_tokens, networks)[0]
+        with self.store.snapshot(LOCAL, self.workspace, self.as_of_ns) as snapshot:
+            return self._from(snapshot, budget_tokens, None, networks, rate_min)[0]
 
     def select_lines(self, budget_tokens: int, networks: tuple[ScoringNetwork, ScoringNetwork] | None = None) -> tuple[Packet, ShownLines]:
         """Return the compacted window, and which lines of each record it shows."""
@@ -90,7 +98,12 @@ class CompactionInput:
             return self._from(snapshot, budget_tokens, kept, networks)
 
     def _from(
-        self, snapshot: Snapshot, budget_tokens: int, kept: ShownLines | None, using: tuple[ScoringNetwork, ScoringNetwork] | None
+        self,
+        snapshot: Snapshot,
+        budget_tokens: int,
+        kept: ShownLines | None,
+        using: tuple[ScoringNetwork, ScoringNetwork] | None,
+        rate_min: float | None = None,
     ) -> tuple[Packet, ShownLines]:
         handles = {record.uuid: make_handle(record.id) for record in snapshot.records_of_sources(self.source) if record.uuid}
         asked = min(self.counter.count(self.state.question), _REQUEST_SHARE_MAX * budget_tokens)
@@ -103,13 +116,13 @@ class CompactionInput:
         return choose_lines(
             snapshot, self.source, self.state,
             render_front=render, budget_tokens=budget_tokens, counter=self.counter, kept=kept, using=using,
-            seq_end=self.seq_end, pins=self.pins,
+            seq_end=self.seq_end, pins=self.pins, rate_min=rate_min,
         )  # fmt: skip
 
 
 def compact(
     store: Writer, settings: Settings, session: str, *, at: str | None, budget_tokens: int, tokenizer: str, path: Path,
-    with_earlier: bool = False,
+    with_earlier: bool = False, rate_min: float | None = None,
 ) -> Packet:  # fmt: skip
     """Return a packet of at most `budget_tokens` that replaces a session's conversation: its task state and selected lines.
 
@@ -117,6 +130,7 @@ def compact(
     at            the record before which the session is compacted: its uuid or 0-based line; None for the end. Later lines are not read.
     path          the repository that it belongs to.
     with_earlier  add turns of other sessions of the repository that are relevant for the last request.
+    rate_min      keep every line above this threshold (`clew.compaction.level`), beyond the budget if need be; without turns of others.
     Raises UnknownRecord for `at`, UnknownHandle for a session that is not stored, NotReadable for a file that is no transcript.
     """
     key, _ = find_memory(store, path)
@@ -127,7 +141,9 @@ def compact(
     if made is None:
         found, lines = ingest.load_transcript(store, settings, key, session, path)
         made = load_compaction_input(store, found, lines[: find_line(lines, at)], tokenizer=tokenizer, path=path, is_end=at is None)
-    return _with_earlier(store, settings, path, made, found.id, budget_tokens) if with_earlier else made.build_packet(budget_tokens)
+    if with_earlier and rate_min is None:
+        return _with_earlier(store, settings, path, made, found.id, budget_tokens)
+    return made.build_packet(budget_tokens, rate_min=rate_min)
 
 
 def load_stored_input(store: Writer, key: str, session: SessionFiles, tokenizer: str) -> CompactionInput | None:

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import textwrap
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,17 +14,20 @@ import click
 
 from clew.cli import output
 from clew.cli.open import check_folder, find_client_transcripts, load_settings
-from clew.cli.options import FOLDER_TYPE, format_examples, json_option, quiet_option, tokenizer_option
+from clew.cli.options import FOLDER_TYPE, KeepLevel, format_examples, json_option, quiet_option, tokenizer_option
 from clew.cli.progress import show_progress
 from clew.records.wording import format_count
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from clew.evaluation.evaluate import TranscriptResult
     from clew.evaluation.report import BudgetSummary, EvaluationReport, ScoreLead
 
 _LEGEND = "summary: the client's own summary; recency: the newest text"
 _COMPARED = ("files", "verbatim", "terms", "named", "constraints", "dead_ends")
 _MISSING_SHOWN = 3
+_KEEP_SECONDS = 300.0  # of one run that measures; the next goes on
 _WIDTH_MAX = 100  # of prose; longer lines read badly
 _MAIN_BUDGETS = ("summary", "10 %")  # the first of these that was measured is shown in full
 
@@ -31,6 +35,7 @@ _EXAMPLE = """
 clew eval
 clew eval ~/.claude/projects --limit 30
 clew eval session.jsonl --budget 10% --budget summary
+clew eval ~/.claude/projects --keep 98%
 """
 
 
@@ -64,6 +69,13 @@ class _WindowSize(click.ParamType):  # pyright: ignore[reportMissingTypeArgument
     help="Size of the windows, as a share of the history's tokens (10%), or `summary`: the size of the client's own. May be given "
     "several times. Default: summary, 5%, 10%, 25%, 50%.",
 )
+@click.option(
+    "--keep",
+    "level",
+    type=KeepLevel(),
+    metavar="LEVEL",
+    help="Measure instead what `clew compact --keep` must show to keep this share (98%) of what is used later, and store those numbers.",
+)
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Only the N transcripts that were written to last.")
 @click.option(
     "--repo", type=FOLDER_TYPE, metavar="PATH", help="Without FOLDER: the repository whose sessions are meant. Default: the current one."
@@ -75,6 +87,7 @@ def command(
     sessions: tuple[Path, ...],
     *,
     budgets: tuple[float, ...],
+    level: float | None,
     limit: int | None,
     repo: Path | None,
     tokenizer: str | None,
@@ -88,7 +101,8 @@ def command(
     all of one size, are compared by how much of that they hold. Without FOLDER: Claude Code's own transcripts of this
     repository.
 
-    Runs on this machine only, stores nothing, and changes no file.
+    Runs on this machine only. Stores nothing and changes no file, but for --keep, which stores numbers in clew's folder: at most five
+    minutes a run, the next goes on.
     """
     from clew.evaluation.evaluate import BUDGET_SHARES, EvaluationOptions, evaluate_transcripts, find_main_transcripts, select_newest
     from clew.evaluation.report import build_report
@@ -103,6 +117,9 @@ def command(
     )
     paths, problems = find_main_transcripts(places)
     paths = select_newest(paths, limit)
+    if level is not None:
+        _calibrate(settings.data_dir, paths, problems, level, is_json=is_json, is_quiet=is_quiet)
+        return
     outcomes: list[TranscriptResult] = []
     with show_progress(is_quiet=is_quiet or is_json) as show:
         for outcome in evaluate_transcripts(paths, plan, workers=settings.jobs or os.cpu_count() or 1):
@@ -118,6 +135,36 @@ def command(
             output.write_problems(report.problems)
     if report.problems and not report.sessions:
         raise click.exceptions.Exit(1)
+
+
+def _calibrate(folder: Path, paths: Sequence[Path], problems: Sequence[str], level: float, *, is_json: bool, is_quiet: bool) -> None:
+    """Measure transcripts, the newest first, and say whether a level can be kept."""
+    from clew.compaction.level import count_needed_cuts
+    from clew.evaluation.evaluate import select_newest
+    from clew.evaluation.keeping import KeepCalibration
+
+    calibration, needed = KeepCalibration(folder), count_needed_cuts(level)
+    newest = select_newest(paths, None)
+    with show_progress(is_quiet=is_quiet or is_json) as show:
+        left, unread = calibration.measure(
+            newest, seconds=_KEEP_SECONDS, progress=(lambda done: show("measuring sessions", done, len(newest))) if show else None
+        )
+    found = calibration.coverage(level)
+    if is_json:
+        output.write_json({**asdict(found), "cuts_needed": needed, "left": left, "problems": [*problems, *unread]})
+        return
+    said = f"{format_count(found.cuts, 'cut')} of {format_count(found.sessions, 'session')} measured"
+    if found.cuts < needed:
+        said = f"Not enough sessions: {said}, and {needed:,} cuts are needed for {100 * level:.4g} %."
+    elif found.threshold is None:
+        said = f"{said}: even all lines keep less than {100 * level:.4g} % of what is used later."
+    else:
+        said = f"{said}. `clew compact --keep {100 * level:.4g}%` can be used."
+        said += "" if found.kept is None else f" Of each session, by a threshold from the others, {_percent(found.kept, 1)} was kept."
+    said += f" {format_count(left, 'transcript')} left for another run." if left else ""
+    output.write_text(_prose(said))
+    if not is_quiet:
+        output.write_problems([*problems, *unread])
 
 
 def _to_text(report: EvaluationReport) -> str:
