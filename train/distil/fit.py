@@ -78,7 +78,7 @@ def fit(base: Path, data: Path, out: Path, options: FitOptions) -> None:
     tokenizer, model = load_base(base)
     rows = [encode(tokenizer, *row) for row in read_rows(data)]
     rows = [(tokens, begin) for tokens, begin in rows if len(tokens) <= options.tokens_max]
-    print(f"{len(rows):,} rows of at most {options.tokens_max} tokens", flush=True)
+    print(f"{len(rows):,} rows of at most {options.tokens_max} tokens, for {options.steps * options.rows:,} to be drawn", flush=True)
     random.Random(options.seed).shuffle(rows)
     model.config.use_cache = False
     saved, begun = out / "adapter", 0
