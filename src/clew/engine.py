@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from math import inf
 from pathlib import Path
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from clew.usecases.compact import CompactionInput
     from clew.usecases.exchange import ExportResult
     from clew.usecases.explain import RecordExplanation, UnfoldedRecord
+    from clew.usecases.forget import ForgettingStatus
     from clew.usecases.index import IndexResult
     from clew.usecases.ingest import IngestResult
     from clew.usecases.inputs import ProgressCallback
@@ -352,13 +353,17 @@ class Engine:
 
     def read_status(self, path: Path) -> StoreStatus:
         """Return sizes and counts of the store, and of what it holds for the repository at `path`."""
-        return usecases.status.read_status(self.store, path)
+        return usecases.status.read_status(self.store, self.settings, path)
 
     # -- forget ---------------------------------------------------------------------------------
 
     def forget(self, path: Path, *, handles: Sequence[str] = (), tier: Tier | None = None, dry_run: bool = False) -> ForgetReport:
         """Move records to a cheaper tier: the named ones, or all that are old enough by the settings."""
         return usecases.forget.forget(self.store, self.settings, path, handles=handles, tier=tier, dry_run=dry_run)
+
+    def forget_when_idle(self, may_go_on: Callable[[], bool]) -> ForgettingStatus:
+        """Make one bounded pass of forgetting over all repositories; it ends early when `may_go_on` says so."""
+        return usecases.forget.forget_when_idle(self.store, self.settings, may_go_on)
 
     def purge(self, path: Path, *, handles: Sequence[str] = (), source: str = "", reason: str = "") -> PurgeResult:
         """Erase records, or a whole source, with their originals. Cannot be undone."""

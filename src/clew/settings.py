@@ -41,6 +41,9 @@ class Settings:
     budget_tokens  of a packet when a call names none.
     jobs           processes that read files; 0 for one per core.
     folded_after_days, archived_after_days  `forget` moves records that nobody retrieved for so long.
+    forget_seconds   of one pass of forgetting that the daemon makes when idle; 0 for none.
+    keep_days        sessions whose last line is older are purged; 0 keeps all.
+    keep_megabytes   of transcripts of one repository's sessions; the oldest beyond are purged; 0 keeps all.
     model           path or URL of the model that works offline (`clew.enrich.models.naming`); "" or "off" for none.
     model_timeout_s  of one request to it.
     model_price     dollars per million tokens of input and of output, such as "1/5"; "" when unknown.
@@ -65,6 +68,9 @@ class Settings:
     jobs: int = 0
     folded_after_days: int = 30
     archived_after_days: int = 180
+    forget_seconds: int = 2
+    keep_days: int = 0
+    keep_megabytes: int = 0
     model: str = ""
     model_timeout_s: int = 600
     model_price: str = ""

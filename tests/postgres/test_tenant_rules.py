@@ -18,7 +18,7 @@ from clew.store.postgres import PostgresStore  # noqa: E402  # psycopg may be mi
 from clew.store.postgres.statements import SQL, STATEMENTS  # noqa: E402
 from clew.store.sqlite.statements import SQL as SQLITE  # noqa: E402
 
-ONLY_OF_SQLITE = {"meta.any_table", "meta.identity"}
+ONLY_OF_SQLITE = {"meta.any_table", "meta.identity", *(name for name in SQLITE if name.startswith("packs."))}
 ONLY_OF_POSTGRES = {"tenants.add", "tenants.identity", "tenants.describe", "workspaces.reopen"}
 
 

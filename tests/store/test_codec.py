@@ -139,6 +139,7 @@ def test_a_record_needs_nothing_but_its_row(tmp_path) -> None:
         texts,
         lineage,
         _,
+        _,
     ) = row
     shown = (
         1,

@@ -97,7 +97,7 @@ def test_a_flipped_byte_or_a_cut_anywhere_is_noticed(store: SqliteStore, seed: i
 def test_a_newer_format_is_refused_by_its_number(store: SqliteStore) -> None:
     head, *rest = lines_of(exported(list(store.export_rows(["one"]))))
 
-    assert "its format is 2" in refused(store, packed([head.replace(b'"format":1', b'"format":2'), *rest[:-1]]))
+    assert "its format is 3" in refused(store, packed([head.replace(b'"format":2', b'"format":3'), *rest[:-1]]))
     assert "unknown kind 'later'" in refused(store, packed([head, b'{"later":{}}']))
 
 

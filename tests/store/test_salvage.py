@@ -93,7 +93,7 @@ def pages(path: Path) -> Iterator[int]:
 def test_of_a_sound_file_every_row_of_every_table_is_found(path: Path) -> None:
     before = rows_of(path)
     assert find_damage(path) == []
-    assert [name for name, rows in before.items() if not rows and name != "meta"] == []
+    assert [name for name, rows in before.items() if not rows and name not in {"meta", "packs"}] == []
 
     repaired = repair(path, SalvageHints(tombstones=read_tombstones(path)))
 

@@ -11,7 +11,9 @@ from pathlib import Path
 import apsw
 import pytest
 
-from clew.records import Edge, EdgeKind, EndKind, EndReason, Supersession, Tier
+from clew.errors import OriginalPurged
+from clew.records import Edge, EdgeKind, EndKind, EndReason, SourceState, Supersession, Tier
+from clew.store.rows import JournalRow, RecordRow
 from clew.store.sqlite import SqliteStore
 from clew.store.sqlite.repair import find_damage, find_faults_beside, repair
 from clew.store.sqlite.salvage import SalvageHints
@@ -106,13 +108,90 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
         "UPDATE workspaces SET root = '/elsewhere' WHERE workspace = 1",
         "DELETE FROM workspaces WHERE workspace = 1",
         "INSERT INTO tombstones SELECT workspace, 'record', id, '', 1 FROM records WHERE row = 3",
+        "UPDATE journal SET at_ns = at_ns + 1 WHERE row = 3",
+        "UPDATE journal SET ids = replace(ids, 'a', 'b') WHERE row = 3",
+        "UPDATE journal SET digest = 'other' WHERE row = 3",
+        "UPDATE journal SET link = 'other' WHERE row = 3",
+        "UPDATE journal SET source = 99 WHERE row = 3",
+        "UPDATE journal SET seq = seq + 40 WHERE row = 3",
+        "UPDATE journal SET writer = 'another' WHERE row = 3",
+        "DELETE FROM journal WHERE row = 3",
+        "DELETE FROM journal WHERE row = (SELECT max(row) FROM journal)",
+        "DELETE FROM writers",
+        "UPDATE writers SET seq = seq + 1",
+        "UPDATE packs SET data = zeroblob(length(data))",
+        "UPDATE packs SET workspace = 2",
+        "UPDATE originals SET pack_start = pack_start + 1 WHERE pack > 0",
+        "UPDATE originals SET pack = 77 WHERE pack > 0",
+        "DELETE FROM packs",
         "INSERT INTO tombstones SELECT workspace, 'original', digest, '', 1 FROM originals WHERE row = 3",
     )
 }  # fmt: skip
 
 
+def pack_old_versions(path: Path) -> dict[str, bytes]:
+    """Have a file change and pack what it was; return the originals of before."""
+    with closing(SqliteStore(path)) as store:
+        old = make_delta("file:changed.py", [(f"c::{each}", f"old body {each} " * 40) for each in range(4)])
+        store.apply("one", [old], 10)
+        store.apply("one", [make_delta("file:changed.py", [("c::0", "a new body")])], 20)
+        packed = store.condense("one", "file:changed.py", 1 << 20)
+        assert packed.originals == 4
+        assert packed.saved > 0
+    return {blob.digest: blob.data for blob in old.blobs}
+
+
+def test_packed_originals_read_back_and_are_purged_one_by_one(path: Path) -> None:
+    """Of a pack only what is purged goes; the others stand by themselves then, byte for byte. An export is the same as before."""
+    originals = pack_old_versions(path)
+    assert find_damage(path) == []
+    with closing(SqliteStore(path)) as store:
+        assert look(store, "one").originals(list(originals)) == originals
+        record = next(row.record for row in store.export_rows(["one"]) if isinstance(row, RecordRow) and row.record.name == "c::2")
+        store.purge("one", [record.id], "held a secret", 30)
+        kept = {digest: data for digest, data in originals.items() if digest != record.digest}
+        assert look(store, "one").originals(list(kept)) == kept
+        with pytest.raises(OriginalPurged):
+            look(store, "one").original(record.digest)
+    assert find_damage(path) == []
+    assert b"old body 2 old body 2" not in path.read_bytes()
+
+
+def test_a_chain_goes_on_through_purge_and_import_and_names_its_first_broken_link(path: Path, tmp_path: Path) -> None:
+    with closing(SqliteStore(path)) as store, closing(SqliteStore(tmp_path / "other.db")) as other:
+        entries = [row for row in store.export_rows(["one"]) if isinstance(row, JournalRow)]
+        assert [entry.seq for entry in entries] == list(range(1, len(entries) + 1))
+        store.purge_source("one", "session:s", "why", 6)
+        other.import_rows(store.export_rows(["one"]))
+        other.apply("one", [make_delta("file:here.py", [("h", "here")])], 9)
+        writers = {row.writer: row.seq for row in other.export_rows(["one"]) if isinstance(row, JournalRow)}
+        assert sorted(writers.values()) == [1, len(entries)]
+    assert find_damage(path) == find_damage(tmp_path / "other.db") == []
+    sql("UPDATE journal SET at_ns = 77 WHERE seq IN (2, 4) AND workspace = 1")(path)
+
+    assert [each for each in find_damage(path) if each.startswith("chain")] == [
+        f"chain of writer {entries[0].writer}: link 2 does not follow from what stands in it and before it"
+    ]
+
+
+def test_which_content_a_file_had_is_asked_by_time(path: Path) -> None:
+    pack_old_versions(path)
+    with closing(SqliteStore(path)) as store:
+        now = look(store, "one").source_state("file:changed.py")
+        store.apply(
+            "one", [replace(make_delta("file:changed.py", [("c::0", "newest")]), state=SourceState("file:changed.py", "other"))], 30
+        )
+        then = [look(store, "one").digests_at("file:c", at_ns) for at_ns in (9, 15, 25, 30)]
+
+    assert now is not None
+    name = "file:changed.py"
+    assert then == [{}, {name: (now.digest, 10)}, {name: (now.digest, 20)}, {name: ("other", 30)}]
+
+
 @pytest.mark.parametrize("name", DAMAGES)
 def test_a_damage_is_named_and_mended(path: Path, name: str) -> None:
+    if "pack" in name:
+        pack_old_versions(path)
     DAMAGES[name](path)
 
     found = find_damage(path)
@@ -174,6 +253,9 @@ def test_a_database_of_before_is_checked_as_far_as_its_rows_have_checks(path: Pa
     with closing(apsw.Connection(str(path))) as connection:
         for table in ("records", "sources", "edges", "workspaces"):
             connection.execute(f"ALTER TABLE {table} DROP COLUMN seal")
+        connection.execute("ALTER TABLE records DROP COLUMN recorded_at_ns; DROP INDEX originals_by_pack")
+        connection.execute("ALTER TABLE originals DROP COLUMN pack; ALTER TABLE originals DROP COLUMN pack_start")
+        connection.execute("DROP TABLE journal; DROP TABLE writers; DROP TABLE packs")
         connection.pragma("user_version", 4)
 
     assert find_damage(path) == []

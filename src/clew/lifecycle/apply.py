@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -52,7 +53,7 @@ def apply_deltas(writer: Writer, workspace: str, deltas: Iterable[Delta]) -> App
 
 
 def _apply(writer: Writer, workspace: str, batch: list[Delta], totals: ApplyTotals) -> None:
-    applied = writer.apply(workspace, batch)
+    applied = writer.apply(workspace, batch, time.time_ns())
     totals.deltas += len(batch)
     totals.added += applied.added
     totals.kept += applied.kept

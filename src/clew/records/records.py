@@ -120,6 +120,8 @@ class Status:
     superseded_by  id of the record that replaced it; "" with `is_live` False means that nothing did.
     reason         why it is no longer live; of a live one what happened to what it cites, None where it is not suspect.
     ended_seq      position in its session at which it ceased to be true; 0 for code.
+    valid_from_ns, valid_to_ns  when it was true, by the clock of what it is about; 0 when unknown, as of code.
+    recorded_at_ns  when the store first held it, 0 for what an earlier release stored.
     """
 
     is_live: bool = True
@@ -131,6 +133,7 @@ class Status:
     tier: Tier = Tier.HOT
     uses: int = 0
     used_at_ns: int = 0
+    recorded_at_ns: int = 0
 
     @property
     def is_suspect(self) -> bool:

@@ -21,6 +21,7 @@ from clew.errors import InvalidExport
 from clew.store.rows import (
     EdgeRow,
     HeldOriginal,
+    JournalRow,
     OriginalRow,
     PostingsRow,
     RecordRow,
@@ -30,7 +31,7 @@ from clew.store.rows import (
     WorkspaceRow,
 )
 
-FORMAT = 1
+FORMAT = 2  # the first had no journal
 LINE_BYTES_MAX = 384 << 20  # an original of 256 MB, the longest line of a transcript that is read, in base64
 EXPANSION_MAX, EXPANSION_FREE_BYTES = 400, 64 << 20  # real stores: 5 to 30 to 1; zeros: 20,000 to 1
 _CHUNK_BYTES = 1 << 18
@@ -38,7 +39,7 @@ _WINDOW_BYTES_MAX = 1 << 23  # of zstd's window: what level 3 takes, four times
 
 _NAMES: dict[type[Any], str] = {
     WorkspaceRow: "workspace", SourceRow: "source", HeldOriginal: "holds", OriginalRow: "original", RecordRow: "record",
-    PostingsRow: "postings", EdgeRow: "edge", TombstoneRow: "tombstone",
+    PostingsRow: "postings", EdgeRow: "edge", TombstoneRow: "tombstone", JournalRow: "journal",
 }  # fmt: skip
 _TYPES = {name: kind for kind, name in _NAMES.items()}
 

@@ -15,11 +15,13 @@ from clew.errors import InvalidExport, OriginalPurged, StoreClosed, UnknownWorks
 from clew.records import Delta, Edge, Record, SourceState, Status, Tier
 from clew.store import rules
 from clew.store.documents import Documents
-from clew.store.ports import PurgeResult, RefreshResult, Snapshot, StoreDescription, Workspace, WriteResult
+from clew.store.journal import compute_link, make_entry
+from clew.store.ports import CondenseResult, PurgeResult, RefreshResult, Snapshot, StoreDescription, Workspace, WriteResult
 from clew.store.rows import (
     EdgeRow,
     HeldOriginal,
     ImportResult,
+    JournalRow,
     OriginalRow,
     PostingsRow,
     RecordRow,
@@ -45,7 +47,8 @@ class _Holding:
     def end_as(self, ending: Status) -> None:
         """Copy whether, when and why it ended from `ending`; the rest of the status stays."""
         old = self.status
-        self.status = replace(ending, valid_from_ns=old.valid_from_ns, tier=old.tier, uses=old.uses, used_at_ns=old.used_at_ns)
+        kept = (old.valid_from_ns, old.tier, old.uses, old.used_at_ns, old.recorded_at_ns)
+        self.status = replace(ending, valid_from_ns=kept[0], tier=kept[1], uses=kept[2], used_at_ns=kept[3], recorded_at_ns=kept[4])
 
 
 @dataclass(slots=True)
@@ -69,6 +72,7 @@ class _Space:
     originals_of: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
     purged_records: dict[str, Status] = field(default_factory=dict[str, Status])
     purged_originals: dict[str, str] = field(default_factory=dict[str, str])
+    journal: dict[str, list[JournalRow]] = field(default_factory=dict[str, list[JournalRow]])
     documents: tuple[int, Documents] | None = None
     readers: int = 0  # open snapshots
 
@@ -78,9 +82,13 @@ class _Space:
 
 
 class MemoryStore:
-    """A Writer that holds everything in dicts of this process. For one thread at a time."""
+    """A Writer that holds everything in dicts of this process. For one thread at a time.
 
-    def __init__(self) -> None:
+    writer  its name in the journal.
+    """
+
+    def __init__(self, writer: str = "memory") -> None:
+        self._writer = writer
         self._contents: dict[str, _Space] | None = {}
 
     # -- Reader ---------------------------------------------------------------------------------
@@ -123,7 +131,7 @@ class MemoryStore:
         """Create the workspace if it is new, and set its folder."""
         self._spaces.setdefault(key, _Space(root)).root = root
 
-    def apply(self, workspace: str, deltas: Sequence[Delta]) -> WriteResult:
+    def apply(self, workspace: str, deltas: Sequence[Delta], at_ns: int = 0) -> WriteResult:
         """Apply all deltas or none, and return the counts of changed records. Raises InvalidDelta, UnknownWorkspace."""
         space = self._written(workspace)
         rules.check(deltas, lambda digests: set(digests) - space.originals.keys() - space.purged_originals.keys())
@@ -133,8 +141,20 @@ class MemoryStore:
         space.generation += 1
         counts = Counter[str]()
         for delta in deltas:
-            _apply(space, rules.drop_purged(delta, refusals), counts)
+            rest = rules.drop_purged(delta, refusals)
+            self._note(space, rest, at_ns)
+            _apply(space, rest, counts, at_ns)
         return WriteResult(space.generation, **counts)
+
+    def _note(self, space: _Space, delta: Delta, at_ns: int) -> None:
+        """Add an entry to the journal for a delta that is about to be applied, if it changes what its source holds."""
+        held, before = space.ids_of.get(delta.source, set()), space.states.get(delta.source)
+        fresh = list(dict.fromkeys(record.id for record in delta.records if record.id not in held))
+        digest = delta.state.digest if delta.state else ""
+        if fresh or digest != (before.digest if before else ""):
+            chain = space.journal.setdefault(self._writer, [])
+            head = (chain[-1].seq, chain[-1].link) if chain else (0, "")
+            chain.append(make_entry(head, self._writer, at_ns, delta.source, digest, fresh))
 
     def replace_state(self, workspace: str, before: SourceState, after: SourceState) -> bool:
         """Replace the state of a source if it is still `before`, and return whether it was. Raises UnknownWorkspace."""
@@ -160,6 +180,11 @@ class MemoryStore:
             moved += bool(elsewhere)
         space.generation += bool(moved)
         return moved
+
+    def condense(self, workspace: str, source: str, bytes_max: int) -> CondenseResult:  # noqa: ARG002 - as the port
+        """Do nothing: what is stored in memory is not compressed. Raises UnknownWorkspace."""
+        self._written(workspace)
+        return CondenseResult()
 
     def touch(self, workspace: str, ids: Sequence[str], at_ns: int) -> None:
         """Count a use of each of these records at a time. Raises UnknownWorkspace."""
@@ -193,6 +218,8 @@ class MemoryStore:
             table.pop(source, None)
         purge = _bury(space, gone, {source}, (reason, at_ns), is_done=is_known)
         space.originals_of.pop(source, None)
+        for chain in space.journal.values():
+            chain[:] = [replace(entry, source="") if entry.source == source else entry for entry in chain]
         return purge
 
     def import_rows(self, rows: Iterable[StoredRow]) -> ImportResult:
@@ -277,6 +304,11 @@ class _MemoryRows:
     def states_of(self, sources: Collection[str]) -> list[SourceState]:
         return [self._space.states[source] for source in sources if source in self._space.states]
 
+    def digests_at(self, prefix: str, at_ns: int) -> dict[str, tuple[str, int]]:
+        entries = [entry for chain in self._space.journal.values() for entry in chain if entry.source.startswith(prefix) and entry.source]
+        known = sorted((entry for entry in entries if entry.at_ns <= at_ns), key=lambda entry: entry.at_ns)
+        return {entry.source: (entry.digest, entry.at_ns) for entry in known}
+
     def edges(self, ids: Collection[str]) -> list[tuple[Edge, str]]:
         space, wanted = self._space, set(ids)
         return [
@@ -315,7 +347,7 @@ def _has_digest(space: _Space, record_id: str, digest: str) -> bool:
     return any(not digest or holding.record.digest == digest for holding in space.holdings.get(record_id, {}).values())
 
 
-def _apply(space: _Space, delta: Delta, counts: Counter[str]) -> None:
+def _apply(space: _Space, delta: Delta, counts: Counter[str], at_ns: int) -> None:
     """Apply one delta that was checked before; cannot fail."""
     source = delta.source
     held = space.ids_of.setdefault(source, set())
@@ -327,7 +359,7 @@ def _apply(space: _Space, delta: Delta, counts: Counter[str]) -> None:
         holding = before.get(record.id)
         if holding is None:
             space.births += 1
-            holding = _Holding(record, Status(valid_from_ns=record.at_ns), bool(delta.segment), space.births)
+            holding = _Holding(record, Status(valid_from_ns=record.at_ns, recorded_at_ns=at_ns), bool(delta.segment), space.births)
             space.holdings.setdefault(record.id, {})[source] = holding
             held.add(record.id)
             counts["added"] += 1
@@ -338,7 +370,7 @@ def _apply(space: _Space, delta: Delta, counts: Counter[str]) -> None:
         holding.end_as(Status())
     if is_replaced:
         staying = {record.id for record in delta.records}
-        _end(space, delta, [holding for record_id, holding in before.items() if record_id not in staying], counts)
+        _end(space, delta, [holding for record_id, holding in before.items() if record_id not in staying], counts, at_ns)
     for supersession in delta.superseded:
         said = rules.status_of_supersession(supersession)
         for holding in space.holdings.get(supersession.old, {}).values():
@@ -347,7 +379,7 @@ def _apply(space: _Space, delta: Delta, counts: Counter[str]) -> None:
     _replace_parts(space, replace(delta, segment=rules.drop_indexed(delta.segment, again)))
 
 
-def _end(space: _Space, delta: Delta, leaving: Sequence[_Holding], counts: Counter[str]) -> None:
+def _end(space: _Space, delta: Delta, leaving: Sequence[_Holding], counts: Counter[str], at_ns: int) -> None:
     """End the records that the source no longer holds."""
     ending = [holding for holding in leaving if holding.status.is_live]
     for holding in leaving:
@@ -357,7 +389,7 @@ def _end(space: _Space, delta: Delta, leaving: Sequence[_Holding], counts: Count
     for holding in ending:
         successor = rules.find_successor(delta.source, _live_of(space, holding.record.subject))
         counts["retired" if successor is None else "superseded"] += 1
-        holding.status = rules.ended_status(holding.status, successor, is_source_gone=delta.state is None)
+        holding.status = rules.ended_status(holding.status, successor, is_source_gone=delta.state is None, at_ns=at_ns)
 
 
 def _live_of(space: _Space, subject: str) -> list[rules.Successor]:
@@ -425,11 +457,12 @@ def _list_rows(key: str, space: _Space) -> Iterable[StoredRow]:
     for record_id, status in space.purged_records.items():
         yield TombstoneRow("record", record_id, "".join(map(str, status.reason.values)) if status.reason else "", status.valid_to_ns)
     yield from (TombstoneRow("original", digest, reason, 0) for digest, reason in space.purged_originals.items())
+    yield from (entry for _, chain in sorted(space.journal.items()) for entry in chain)
 
 
 def _add_rows(space: _Space, rows: Iterable[StoredRow], result: ImportResult) -> None:
     """Add rows that were checked to a workspace. Raises InvalidExport, and may then have added some."""
-    had, seen = set(space.ids_of), set[str]()
+    had, seen, begun = set(space.ids_of), set[str](), set(space.journal)
     result.workspaces += 1
     space.generation += 1
 
@@ -463,6 +496,8 @@ def _add_rows(space: _Space, rows: Iterable[StoredRow], result: ImportResult) ->
             case RecordRow(record) if is_new(record.source):
                 digests = {text.blob for text in record.texts if text.blob}
                 if record.id in space.purged_records or not digests.isdisjoint(space.purged_originals):
+                    reasons = [reason for digest, reason in space.purged_originals.items() if digest in digests]
+                    space.purged_records.setdefault(record.id, rules.purged_status("".join(reasons[:1]), 0))
                     result.purged += 1
                     continue
                 if any(text.blob and text.end > len(space.originals.get(text.blob, b"")) for text in record.texts):
@@ -494,6 +529,12 @@ def _add_rows(space: _Space, rows: Iterable[StoredRow], result: ImportResult) ->
                     space.purged_records.setdefault(name, rules.purged_status(reason, at_ns))
                 elif not is_held:
                     space.purged_originals.setdefault(name, reason)
+            case JournalRow(writer, seq, _, source):
+                chain = space.journal.setdefault(writer, [])
+                if seq == len(chain) + 1 and row.link == compute_link(chain[-1].link if chain else "", row):
+                    chain.append(replace(row, source=source if source in seen - had else ""))
+                elif writer not in begun and seq > len(chain):
+                    raise InvalidExport(f"the chain of writer {writer!r} breaks at link {seq}")
             case _:
                 pass
     for source in seen - had:

@@ -20,6 +20,7 @@ class Compression(IntEnum):
 
     RAW = 0
     ZSTD = 1
+    PACKED = 2  # with others in one frame
 
 
 def digest_of(data: bytes) -> str:

@@ -15,7 +15,18 @@ from clew.store.rows import ImportResult, StoredRow
 from clew.store.rules import LOCAL
 from clew.store.snapshot import Snapshot
 
-__all__ = ["LOCAL", "PurgeResult", "Reader", "RefreshResult", "Snapshot", "StoreDescription", "Workspace", "WriteResult", "Writer"]
+__all__ = [
+    "LOCAL",
+    "CondenseResult",
+    "PurgeResult",
+    "Reader",
+    "RefreshResult",
+    "Snapshot",
+    "StoreDescription",
+    "Workspace",
+    "WriteResult",
+    "Writer",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +57,16 @@ class PurgeResult:
     blobs: int
     size: int
     rows: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CondenseResult:
+    """What `Writer.condense` stored anew: numbers of record texts and of originals, the bytes of these, and how many fewer are stored."""
+
+    texts: int = 0
+    originals: int = 0
+    saved: int = 0
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +138,8 @@ class Writer(Reader, Protocol):
         """Create the workspace if it is new, and store `root` as its folder."""
         ...
 
-    def apply(self, workspace: str, deltas: Sequence[Delta]) -> WriteResult:
-        """Apply all deltas in one transaction.
+    def apply(self, workspace: str, deltas: Sequence[Delta], at_ns: int = 0) -> WriteResult:
+        """Apply all deltas in one transaction, at a time (0: unknown), and add an entry to the journal for each that changed a source.
 
         A whole delta replaces its source: records with an id that the source already holds are kept (and get
         their new position), others are added; what the source held and the delta lacks is ended
@@ -141,6 +162,13 @@ class Writer(Reader, Protocol):
 
     def move(self, workspace: str, ids: Sequence[str], tier: Tier) -> int:
         """Set the tier of these records, and return how many changed it."""
+        ...
+
+    def condense(self, workspace: str, source: str, bytes_max: int) -> CondenseResult:
+        """Store what is archived of a source, and versions of it that have ended, in fewer bytes; what is read of it stays the same.
+
+        bytes_max  of originals that are packed in this call, at most, and those of one pack more. Call it again until it returns none.
+        """
         ...
 
     def touch(self, workspace: str, ids: Sequence[str], at_ns: int) -> None:

@@ -88,8 +88,26 @@ class TombstoneRow:
     at_ns: int
 
 
-StoredRow: TypeAlias = WorkspaceRow | SourceRow | HeldOriginal | OriginalRow | RecordRow | PostingsRow | EdgeRow | TombstoneRow
-ROW_KINDS = (WorkspaceRow, SourceRow, HeldOriginal, OriginalRow, RecordRow, PostingsRow, EdgeRow, TombstoneRow)
+@dataclass(frozen=True, slots=True)
+class JournalRow:
+    """One write, in the chain of its writer (`clew.store.journal`).
+
+    seq     numbers the writer's entries, from 1; link  hash of the entry and of the link before it.
+    source  that was written; "" where not all that the entry names is stored here, and no longer can be.
+    digest  of the source's content, "" for none; ids  of the records that it did not hold before.
+    """
+
+    writer: str
+    seq: int
+    at_ns: int
+    source: str
+    digest: str
+    ids: tuple[str, ...]
+    link: str
+
+
+StoredRow: TypeAlias = WorkspaceRow | SourceRow | HeldOriginal | OriginalRow | RecordRow | PostingsRow | EdgeRow | TombstoneRow | JournalRow
+ROW_KINDS = (WorkspaceRow, SourceRow, HeldOriginal, OriginalRow, RecordRow, PostingsRow, EdgeRow, TombstoneRow, JournalRow)
 
 
 @dataclass(slots=True)
@@ -144,6 +162,10 @@ def _find_fault(row: StoredRow) -> str:
             return f"the edge from {edge.tail!r} to {edge.head!r} has the weight {edge.weight}"
         case TombstoneRow(kind, name) if kind not in {"record", "original"} or not name:
             return f"a tombstone of {kind!r} is not known"
+        case JournalRow(writer, seq, _, _, _, ids) if (
+            not 0 < len(writer) <= 64 or not writer.isascii() or seq < 1 or not all(map(_is_id, ids))
+        ):
+            return f"link {seq} of the chain of writer {writer!r} is malformed"
         case RecordRow():
             return _find_record_fault(row.record)
         case PostingsRow():
@@ -157,7 +179,7 @@ def _find_fault(row: StoredRow) -> str:
 
 
 def _find_record_fault(record: Record) -> str:
-    if not 0 < len(record.id) <= ID_LENGTH_MAX or not record.id.isascii() or not record.id.isprintable():
+    if not _is_id(record.id):
         return f"record id {record.id!r} is not made of 1 to {ID_LENGTH_MAX} ASCII characters"
     steps = [text.resolution for text in record.texts]
     if not steps or any(low >= high for low, high in pairwise(steps)):
@@ -165,3 +187,7 @@ def _find_record_fault(record: Record) -> str:
     if any(text.blob and not 0 <= text.start <= text.end for text in record.texts):
         return f"a text of record {record.id} has no extent"
     return ""
+
+
+def _is_id(text: str) -> bool:
+    return 0 < len(text) <= ID_LENGTH_MAX and text.isascii() and text.isprintable()

@@ -49,9 +49,11 @@ def is_purged(standing: Status) -> bool:
 def status_at(status: Status, at_ns: int) -> Status | None:
     """Return the status that a record had at `at_ns`, from its present one; None before it was stored.
 
-    A record that ended at an unknown time counts as ended at every time.
+    A record that ended at an unknown time counts as ended at every time. One without a time of its own (code) counts as true until it ended
+    from when it was recorded, and before, if it has not ended.
     """
-    if status.valid_from_ns > at_ns:
+    begun_ns = status.valid_from_ns or (0 if status.is_live else status.recorded_at_ns)
+    if begun_ns > at_ns:
         return None
     if not status.is_live and status.valid_to_ns > at_ns:
         return replace(status, is_live=True, superseded_by="", reason=None, ended_seq=0, valid_to_ns=0)
@@ -117,7 +119,7 @@ def _check_segment(delta: Delta) -> None:
 
 
 def drop_purged(delta: Delta, refusals: PurgedKeys) -> Delta:
-    """Return the delta without purged records, their postings, and the originals that only they need."""
+    """Return the delta without purged records, their postings and edges, and the originals that only they need."""
     if not refusals.records and not refusals.originals:
         return delta
     records = tuple(record for record in delta.records if record.id not in refusals.records)
@@ -126,7 +128,8 @@ def drop_purged(delta: Delta, refusals: PurgedKeys) -> Delta:
     segment = delta.segment
     if segment and len(records) < len(delta.records):
         segment = postings.drop_from_postings(segment, frozenset(refusals.records))
-    return replace(delta, records=records, blobs=blobs, segment=segment)
+    edges = tuple(edge for edge in delta.edges if edge.tail not in refusals.records and edge.head not in refusals.records)
+    return replace(delta, records=records, blobs=blobs, segment=segment, edges=edges)
 
 
 def drop_indexed(segment: bytes, indexed: Collection[str]) -> bytes:
@@ -188,8 +191,12 @@ def status_of_supersession(supersession: Supersession) -> Status:
     )
 
 
-def ended_status(old: Status, successor: Successor | None, *, is_source_gone: bool) -> Status:
-    """Return the status of a record that its source no longer holds; without a successor its end has no time (0)."""
+def ended_status(old: Status, successor: Successor | None, *, is_source_gone: bool, at_ns: int) -> Status:
+    """Return the status of a record that its source no longer holds.
+
+    at_ns  when that was stored. It is when the record ended, if neither it nor its successor has a time; what has a time and is dropped
+           without a successor ended at no known time (0): it was read anew, and not found again.
+    """
     kind = EndKind.REPLACED if successor else EndKind.SOURCE_GONE if is_source_gone else EndKind.DROPPED
     return replace(
         old,
@@ -197,5 +204,5 @@ def ended_status(old: Status, successor: Successor | None, *, is_source_gone: bo
         superseded_by=successor.id if successor else "",
         reason=EndReason(kind),
         ended_seq=0,
-        valid_to_ns=successor.at_ns if successor else 0,
+        valid_to_ns=(successor.at_ns if successor else 0) or (0 if old.valid_from_ns else at_ns),
     )

@@ -65,6 +65,10 @@ class Rows(Protocol):
         """Return the states of these sources; unknown ones are left out."""
         ...
 
+    def digests_at(self, prefix: str, at_ns: int) -> dict[str, tuple[str, int]]:
+        """Return the last entry of the journal until a time of each source whose name begins with `prefix`: the digest, and when."""
+        ...
+
     def edges(self, ids: Collection[str]) -> list[tuple[Edge, str]]:
         """Return edges that touch any of these ids and whose ends still have the digests they were made from, each with its source."""
         ...
@@ -157,6 +161,13 @@ class Snapshot:
     def states_of_sources(self, sources: Collection[str]) -> dict[str, SourceState]:
         """Return how far each of these sources (files, sessions) has been read, by name; unknown ones are left out."""
         return {state.source: state for state in self._rows.states_of(sources)}
+
+    def digests_at(self, prefix: str, at_ns: int) -> dict[str, tuple[str, int]]:
+        """Return which content each source whose name begins with `prefix` had at a time: its digest, "" for none, and when it was stored.
+
+        A source of which nothing was stored until then is left out.
+        """
+        return self._rows.digests_at(prefix, at_ns)
 
     def edges(self, ids: Collection[str]) -> list[Edge]:
         """Return stored edges that touch any of these ids and whose ends still have the digests they were made from.

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from clew import usecases
 from clew.errors import UnknownHandle
 from clew.lifecycle import forget as lifecycle
-from clew.lifecycle.forget import ForgetReport
+from clew.lifecycle.forget import ForgetReport, ForgetRules
 from clew.lifecycle.training_sets import drop_sessions
 from clew.records import Tier
 from clew.settings import Settings
@@ -21,6 +25,25 @@ from clew.usecases.places import find_code, find_holder, find_memory
 
 if TYPE_CHECKING:
     from clew.enrich.models.states import ModelStates
+
+
+class ForgettingStatus(msgspec.Struct):
+    """What unasked forgetting did in all passes so far, when the last one began and how long it took.
+
+    workspace, source  where the next pass goes on; "" where the last one came to the end.
+    """
+
+    at_ns: int = 0
+    took_s: float = 0.0
+    folded: int = 0
+    archived: int = 0
+    shortened: int = 0
+    packed: int = 0
+    saved: int = 0
+    expired: int = 0
+    lost: int = 0
+    workspace: str = ""
+    source: str = ""
 
 
 def forget(
@@ -37,14 +60,70 @@ def forget(
         return lifecycle.move_records(store, key, ids, Tier.ARCHIVED if tier is None else tier, dry_run=dry_run)
     if not dry_run:
         _states(settings).archive_idle(used_before_ns=time.time_ns() - settings.folded_after_days * lifecycle.DAY_NS)
-    return lifecycle.move_idle_records(
-        store,
-        key,
-        now_ns=time.time_ns(),
-        folded_after_days=settings.folded_after_days,
-        archived_after_days=settings.archived_after_days,
-        dry_run=dry_run,
-    )
+    report = lifecycle.forget_idle(store, key, _rules(settings), now_ns=time.time_ns(), dry_run=dry_run)
+    _drop_copies(store, settings, key, () if dry_run else report.expired)
+    return report
+
+
+def forget_when_idle(store: Writer, settings: Settings, may_go_on: Callable[[], bool]) -> ForgettingStatus:
+    """Forget in all workspaces for at most `forget_seconds`, from where the last pass stopped; store and return what was done.
+
+    may_go_on  is asked between two sources as well: the pass ends when somebody asks something.
+    """
+    before, started = read_forgetting(settings), time.monotonic()
+    now = ForgettingStatus(at_ns=time.time_ns())
+    keys = sorted(key for key, _ in store.roots())
+    left, begin_at = ([key for key in keys if key >= before.workspace], before.source) if before.workspace else (keys, "")
+    for key in left:
+        at = begin_at if key == before.workspace else ""
+        report = lifecycle.forget_idle(
+            store, key, _rules(settings), now_ns=now.at_ns, begin_at=at,
+            may_go_on=lambda: may_go_on() and time.monotonic() - started < settings.forget_seconds,
+        )  # fmt: skip
+        _drop_copies(store, settings, key, report.expired)
+        now.folded += len(report.folded)
+        now.archived += len(report.archived)
+        now.shortened += report.shortened
+        now.packed += report.packed
+        now.saved += report.saved
+        now.expired += len(report.expired)
+        now.lost += len(report.lost)
+        if report.next_source:
+            now.workspace, now.source = key, report.next_source
+            break
+    now.took_s = round(time.monotonic() - started, 3)
+    for name in ("folded", "archived", "shortened", "packed", "saved", "expired", "lost"):
+        setattr(now, name, getattr(now, name) + getattr(before, name))
+    fresh = forgetting_path(settings).with_name(f"{forgetting_path(settings).name}.{os.getpid()}")
+    with suppress(OSError):  # it is only told, and the next pass begins at the start
+        fresh.write_bytes(msgspec.json.encode(now))
+        fresh.replace(forgetting_path(settings))
+    return now
+
+
+def read_forgetting(settings: Settings) -> ForgettingStatus:
+    """Return what unasked forgetting did so far; all zero where it never ran, or what it noted cannot be read."""
+    try:
+        return msgspec.json.decode(forgetting_path(settings).read_bytes(), type=ForgettingStatus)
+    except (OSError, msgspec.MsgspecError):
+        return ForgettingStatus()
+
+
+def forgetting_path(settings: Settings) -> Path:
+    """Return the path of the file in which a pass notes what was done, and where the next one goes on."""
+    return settings.database_path.with_name(f"{settings.database_path.name}.forgetting")
+
+
+def _rules(settings: Settings) -> ForgetRules:
+    return ForgetRules(settings.folded_after_days, settings.archived_after_days, settings.keep_days, settings.keep_megabytes)
+
+
+def _drop_copies(store: Writer, settings: Settings, key: str, expired: Sequence[str]) -> None:
+    """Erase what was made of sessions that were purged: rows of training sets, stored states of models, which files they edited."""
+    if expired:
+        usecases.ingest.record_edited_files(store, key, list(expired))
+        drop_sessions(settings.data_dir, set(expired))
+        _states(settings).erase()
 
 
 def purge(store: Writer, settings: Settings, path: Path, *, handles: Sequence[str] = (), source: str = "", reason: str = "") -> PurgeResult:

@@ -12,7 +12,9 @@ import numpy as np
 from clew.enrich.function_edges import ALIKE_SOURCE, JUDGE_KIND, CoreCounts, read_core_counts
 from clew.lifecycle.queue import JobStatus, list_jobs
 from clew.records import Tier
+from clew.settings import Settings
 from clew.store.ports import LOCAL, Reader, Workspace
+from clew.usecases.forget import ForgettingStatus, read_forgetting
 from clew.usecases.places import find_code
 
 
@@ -35,6 +37,7 @@ class CoreCoverage:
 class StoreStatus:
     """Place, size and schema of the database, counts of one workspace by layer, kind, tier and reason not read, and all workspaces.
 
+    forgetting  what the daemon did unasked.
     here  the workspace in question, None if nothing is stored of it. Counts are in the order of their names.
     core  how much of the repository's core a model has judged; None where no core was chosen.
     """
@@ -51,9 +54,10 @@ class StoreStatus:
     skipped: dict[str, int]
     workspaces: tuple[Workspace, ...]
     core: CoreCoverage | None
+    forgetting: ForgettingStatus
 
 
-def read_status(store: Reader, path: Path) -> StoreStatus:
+def read_status(store: Reader, settings: Settings, path: Path) -> StoreStatus:
     """Return the size of the database and counts of what it holds of the repository at `path`."""
     key, _ = find_code(store, path)
     workspaces = tuple(store.workspaces())
@@ -80,7 +84,8 @@ def read_status(store: Reader, path: Path) -> StoreStatus:
     described = store.describe()
     return StoreStatus(
         described.place, described.size, described.schema, here, files, sessions,
-        _by_name(layers), _by_name(kinds), _by_name(tiers), _by_name(skipped), workspaces, read_core_coverage(store, key),
+        _by_name(layers), _by_name(kinds), _by_name(tiers), _by_name(skipped), workspaces,
+        read_core_coverage(store, key), read_forgetting(settings),
     )  # fmt: skip
 
 

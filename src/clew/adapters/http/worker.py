@@ -38,6 +38,9 @@ from clew.errors import ClewError
 from clew.sessions.context import DaemonContext
 from clew.settings import load_settings_leniently
 
+FORGET_IDLE_S = 30.0  # without a request before a pass of forgetting, and between two passes; guess
+FORGET_AGAIN_S = 6 * 3600.0  # after all was looked at: what ages, ages by days
+
 
 class LazyApp:
     """ASGI application that is built at its first request, because its imports take longer than the daemon's start may."""
@@ -109,6 +112,7 @@ async def _serve(
     watching = [asyncio.ensure_future(_stop_when_idle(private, app, hooks, idle, idle_s))]
     if idle.is_on:
         watching.append(asyncio.ensure_future(_work_when_idle(app, idle)))
+    watching.append(asyncio.ensure_future(_forget_when_idle(app)))
     beside = None if loopback is None else asyncio.ensure_future(serve_without_signals(loopback, sockets[1]))
     serving = asyncio.ensure_future(private.serve(sockets=sockets[:1]))
     while not private.started and not serving.done():
@@ -141,6 +145,33 @@ async def _work_when_idle(app: DaemonApp, idle: IdleWork) -> None:
         if idle.is_at_work or not app.active_requests:
             await asyncio.to_thread(idle.advance, app.last_request_at)
         await asyncio.sleep(1.0 if idle.is_at_work else 5.0)
+
+
+async def _forget_when_idle(app: DaemonApp) -> None:
+    """Make a pass of forgetting each time nobody asked anything for FORGET_IDLE_S; once all is done, the next in FORGET_AGAIN_S."""
+    context = app.context
+    while context.settings.forget_seconds:
+        quiet_s = time.monotonic() - app.last_request_at
+        if app.active_requests or quiet_s < FORGET_IDLE_S:
+            await asyncio.sleep(max(FORGET_IDLE_S - quiet_s, 1.0))
+            continue
+        is_done = await asyncio.to_thread(_forget, app)
+        await asyncio.sleep(FORGET_AGAIN_S if is_done else FORGET_IDLE_S)
+
+
+def _forget(app: DaemonApp) -> bool:
+    """Make one pass, and return whether it came to the end of what is stored, or cannot be made."""
+    begun = app.last_request_at
+
+    def may_go_on() -> bool:
+        return not app.active_requests and app.last_request_at == begun
+
+    try:
+        engine = app.context.get_engine()
+        return engine.is_read_only or not engine.forget_when_idle(may_go_on).workspace
+    except Exception as error:  # noqa: BLE001 - the reader of the journal sees it; the daemon goes on
+        app.context.record_error("forget", error)
+        return True
 
 
 def _open(context: DaemonContext) -> None:

@@ -12,7 +12,7 @@ from clew.cli import output
 from clew.cli.open import check_folder, open_engine
 from clew.cli.options import format_examples, json_option, repo_option
 from clew.records import Tier, make_handle
-from clew.records.wording import format_count
+from clew.records.wording import format_count, format_size
 
 if TYPE_CHECKING:
     from clew.lifecycle.forget import ForgetReport
@@ -56,6 +56,11 @@ def _to_text(forgotten: ForgetReport, *, is_dry_run: bool) -> str:
     lines = [f"{verb}folded {len(forgotten.folded):,}, {verb}archived {len(forgotten.archived):,}, left where they are {forgotten.kept:,}"]
     if not is_dry_run:
         lines.append(f"read back byte for byte: {format_count(forgotten.recalled, 'record')}")
+    if forgotten.saved:
+        lines.append(f"stored in {format_size(forgotten.saved)} less: {forgotten.shortened:,} texts, {forgotten.packed:,} originals")
+    if forgotten.expired:
+        sessions = ", ".join(forgotten.expired)
+        lines.append(f"{verb}purged, by keep_days or keep_megabytes: {format_count(len(forgotten.expired), 'session')} ({sessions})")
     if forgotten.lost:
         lines.append("could NOT be read back: " + ", ".join(f"[{make_handle(lost)}]" for lost in forgotten.lost))
     return "".join(line + "\n" for line in lines)

@@ -62,7 +62,8 @@ def _to_json(status: StoreStatus) -> dict[str, Any]:
     """Return the store's status as JSON."""
     here = _workspace_json(status.here) if status.here else None
     workspaces = [_workspace_json(workspace) for workspace in status.workspaces]
-    return {**asdict(status), "here": here, "workspaces": workspaces}
+    forgetting = {name: getattr(status.forgetting, name) for name in status.forgetting.__struct_fields__}
+    return {**asdict(status), "here": here, "workspaces": workspaces, "forgetting": forgetting}
 
 
 def _to_text(status: StoreStatus) -> str:
@@ -85,6 +86,12 @@ def _to_text(status: StoreStatus) -> str:
             failed = f", {core.failed:,} failed" if core.failed else ""
             judged = f"{core.judged:,} judged by a model{age}, {core.queued:,} queued{failed}"
             lines.append(f"core     {core.counts.core:,} of {format_count(core.counts.functions, 'function')}: {judged}")
+    if (done := status.forgetting).at_ns:
+        more = ", goes on when idle" if done.workspace else ""
+        lines.append(
+            f"forgot   unasked so far: folded {done.folded:,}, archived {done.archived:,}, {format_size(done.saved)} less on disk, "
+            f"purged {format_count(done.expired, 'session')}; the last pass took {done.took_s:.1f} s{more}"
+        )
     others = [workspace for workspace in status.workspaces if here is None or workspace.key != here.key]
     lines.extend(f"also     {workspace.root}: {format_count(workspace.records, 'record')}" for workspace in others)
     return "".join(output.escape_control(line) + "\n" for line in lines)

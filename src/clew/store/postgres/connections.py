@@ -89,6 +89,11 @@ class ServerConnection:
         """Errors that say that a row cannot be stored as it is."""
         return (errors.IntegrityError, errors.DataError, OverflowError)
 
+    @property
+    def has_packs(self) -> bool:
+        """The server stores each original by itself."""
+        return False
+
     def fetch_one(self, name: str, *values: SqlValue) -> SqlRow | None:
         """Run a statement and return its first row, None if it has none."""
         return self._send(name, [values]).fetchone()

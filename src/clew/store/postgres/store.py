@@ -20,7 +20,7 @@ from clew.errors import BadStoreAddress, StoreBusy, StoreError, StoreUnwritable,
 from clew.records import Delta, SourceState, Tier
 from clew.store import rules
 from clew.store.documents import Documents
-from clew.store.ports import PurgeResult, RefreshResult, Snapshot, StoreDescription, Workspace, WriteResult
+from clew.store.ports import CondenseResult, PurgeResult, RefreshResult, Snapshot, StoreDescription, Workspace, WriteResult
 from clew.store.postgres import migrations
 from clew.store.postgres.connections import BUSY_TIMEOUT_S, CONNECT_TIMEOUT_S, ConnectionPool, ServerConnection, translate_errors
 from clew.store.rows import ImportResult, StoredRow
@@ -146,7 +146,7 @@ class PostgresStore:
             if not connection.execute("workspaces.reopen", *stored, compute_seal(*stored)):
                 connection.execute("workspaces.open", *stored, compute_seal(*stored))
 
-    def apply(self, workspace: str, deltas: Sequence[Delta]) -> WriteResult:
+    def apply(self, workspace: str, deltas: Sequence[Delta], at_ns: int = 0) -> WriteResult:
         """Apply all deltas in one transaction, and return the counts of changed records.
 
         Many deltas in one call are much cheaper than many calls.
@@ -156,8 +156,12 @@ class PostgresStore:
             space = self._locked(connection, workspace)
             if not deltas:
                 return WriteResult(space.generation)
-            counts = changes.write_deltas(connection, space.number, deltas)
+            counts = changes.write_deltas(connection, space.number, deltas, at_ns, self._indexes.identity.hex())
             return WriteResult(_advance(connection, space), **counts)
+
+    def condense(self, workspace: str, source: str, bytes_max: int) -> CondenseResult:  # noqa: ARG002 - as the port
+        """Do nothing: the server stores each original by itself."""
+        return CondenseResult()
 
     def move(self, workspace: str, ids: Sequence[str], tier: Tier) -> int:
         """Set the tier of these records, and return how many had another one. Raises as `apply` does."""

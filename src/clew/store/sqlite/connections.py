@@ -61,6 +61,11 @@ class Connection:
         """Errors that say that a row cannot be stored as it is."""
         return (apsw.ConstraintError, OverflowError)
 
+    @property
+    def has_packs(self) -> bool:
+        """Originals that are seldom read are stored in packs."""
+        return True
+
     def fetch_one(self, name: str, *values: SqlValue) -> SqlRow | None:
         """Run a statement and return its first row, None if it has none."""
         return next(self.raw.execute(SQL[name], values), None)

@@ -23,11 +23,22 @@ import zstandard
 
 from clew.records import EndKind, Layer, Tier, Trust
 from clew.store import originals
+from clew.store.journal import compute_link, make_entry
+from clew.store.rows import JournalRow
 from clew.store.rules import ID_LENGTH_MAX
 from clew.store.shard import compute_part_digest
 from clew.store.sqlite.pages import CellValue, DatabasePages
 from clew.store.sqlite.statements import SQL as SHARED
-from clew.store.tables.codec import compute_seal, decode_text, encode_text, find_blob_digests, unpack_lineage, unpack_texts
+from clew.store.tables.codec import (
+    compute_seal,
+    decode_text,
+    encode_text,
+    entry_from_row,
+    find_blob_digests,
+    ids_to_json,
+    unpack_lineage,
+    unpack_texts,
+)
 from clew.store.tables.statements import parse_statements
 from clew.store.tombstones import Tombstone
 from clew.text import postings
@@ -72,6 +83,7 @@ class SalvageResult:
     lost           records that an index mentions and that were not found.
     unfindable     (workspace key, source name) → ids of records whose postings are lost.
     unsure         keys of workspaces with purges whose list may be incomplete.
+    relinked       entries of the journal that stood behind a break in their writer's chain, and go on in a chain of the new database.
     """
 
     pages: int = 0
@@ -83,6 +95,7 @@ class SalvageResult:
     lost: list[LostRecord] = field(default_factory=list[LostRecord])
     unfindable: dict[tuple[str, str], list[str]] = field(default_factory=dict[tuple[str, str], list[str]])
     unsure: list[str] = field(default_factory=list[str])
+    relinked: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +154,11 @@ def salvage(pages: DatabasePages, connection: apsw.Connection, known: SalvageHin
     raw.execute(_SQL["seen"])
     sources, keys = _fill(pages, raw, tables, found)
     found.pages, found.damaged_pages = pages.count, len(pages.damaged)
+    _take_apart_packs(raw, found)
     _put_back(raw, known, sources, keys)
     _bury(raw, known, found)
     _make_whole(raw)
+    found.relinked = _mend_journal(raw)
     for key, source, record_id in raw.execute(_SQL["lost"]):
         found.lost.append(LostRecord(_text(key), _text(source), record_id))
     for key, source, record_id in raw.execute(_SQL["unfindable"]):
@@ -240,6 +255,10 @@ def is_sound(table: str, row: _Fields) -> bool:
                     and row["layer"] in _LAYERS and row["tier"] in _TIERS and row["trust"] in _TRUSTS
                     and not any("\0" in text.inline for text in texts)
                 )  # fmt: skip
+            case "originals" if row["packing"] == originals.Compression.PACKED:
+                return row["pack"] > 0 and row["pack_start"] >= 0 and not row["data"]  # `_take_apart_packs` checks its bytes
+            case "packs":
+                return len(originals.unpack(originals.Compression.ZSTD, row["data"])) == row["size"]
             case "originals":
                 return _is_original(row["digest"], row["size"], row["packing"], row["data"])
             case "segments":
@@ -272,6 +291,52 @@ def _is_original(digest: CellValue, size: int, packing: int, data: bytes) -> boo
 
 def _is_segment(digest: CellValue, data: bytes) -> bool:
     return compute_part_digest(data) == digest
+
+
+def _take_apart_packs(raw: Any, found: SalvageResult) -> None:
+    """Store each original of a pack by itself; those of lost packs, and those whose bytes do not have their digest, are let go."""
+    packer = originals.OriginalCompressor()
+    for number, data in list(raw.execute(_SQL["packs"])):
+        whole = originals.unpack(originals.Compression.ZSTD, data)
+        for row, digest, size, start in list(raw.execute(_SQL["members"], (number,))):
+            member = whole[start : start + size]
+            if len(member) == size and originals.digest_of(member) == digest:
+                packing, alone = packer.pack(member)
+                raw.execute(_SQL["take_out"], (int(packing), alone, row))
+    if lost := list(raw.execute(_SQL["drop_packed"])):
+        found.unsound["originals"] += len(lost)
+    raw.execute(_SQL["drop_packs"])
+
+
+def _mend_journal(raw: Any) -> int:
+    """Let go of what the journal says of what is lost, and link what stands behind a break in a new chain; return how many entries."""
+    raw.execute(_SQL["drop_homeless_entries"])
+    raw.execute(_SQL["release_lost"])
+    heads = dict[tuple[int, str], tuple[int, str]]()
+    behind = list[tuple[int, int, int, JournalRow]]()
+    broken, named = set[tuple[int, str]](), dict[int, set[str]]()
+    for row, workspace, *rest in list(raw.execute(_SQL["entries"])):
+        entry, place = entry_from_row(rest, ""), (workspace, rest[0])
+        named.setdefault(workspace, set()).update(entry.ids)
+        seq, before = heads.get(place, (0, ""))
+        if rest[3] and next(raw.execute(_SQL["unaccounted"], (workspace, ids_to_json(entry.ids))), None):
+            raw.execute(_SQL["release"], (row,))
+        if place in broken or entry.seq != seq + 1 or entry.link != compute_link(before, entry):
+            broken.add(place)
+            behind.append((workspace, entry.at_ns, row, entry))
+        else:
+            heads[place] = entry.seq, entry.link
+    writer = next(raw.execute(_SQL["identity"]))[0]
+    for workspace, at_ns, row, entry in sorted(behind, key=lambda each: each[:3]):
+        made = make_entry(heads.get((workspace, writer), (0, "")), writer, at_ns, "", entry.digest, entry.ids)
+        raw.execute(_SQL["relink"], (writer, made.seq, made.link, row))
+        heads[workspace, writer] = made.seq, made.link
+    raw.execute(_SQL["drop_heads"])
+    for (workspace, name), (seq, link) in heads.items():
+        raw.execute(SHARED["journal.set_head"], (workspace, name, seq, link))
+    stray = [(row,) for row, workspace, record_id in raw.execute(_SQL["recorded"]) if record_id not in named.get(workspace, ())]
+    raw.executemany(_SQL["unrecord"], stray)
+    return len(behind)
 
 
 def _put_back(raw: Any, known: SalvageHints, sources: Mapping[int, tuple[int, CellValue]], keys: Mapping[int, CellValue]) -> None:

@@ -152,3 +152,65 @@ SELECT row, reason FROM records WHERE reason <> '';
 -- name: forget_reason
 -- Forget why a record ended, where that cannot be read.
 UPDATE records SET reason = '' WHERE row = ?;
+
+-- name: packs
+-- Every pack that was found.
+SELECT pack, data FROM packs;
+
+-- name: members
+-- The originals of a pack.
+SELECT row, digest, size, pack_start FROM originals WHERE pack = ? AND pack > 0;
+
+-- name: take_out
+-- Store an original by itself.
+UPDATE originals SET packing = ?, data = ?, pack = 0, pack_start = 0 WHERE row = ?;
+
+-- name: drop_packs
+-- Let go of the packs, whose originals stand by themselves now.
+DELETE FROM packs;
+
+-- name: drop_packed
+-- Let go of originals whose pack is lost; answers them.
+DELETE FROM originals WHERE pack <> 0 OR packing = 2 RETURNING row;
+
+-- name: drop_homeless_entries
+-- Let go of entries of the journal whose workspace is lost.
+DELETE FROM journal WHERE workspace NOT IN (SELECT workspace FROM workspaces);
+
+-- name: entries
+-- Every entry of the journal, those of a writer together.
+SELECT row, workspace, writer, seq, at_ns, source, digest, ids, link FROM journal ORDER BY workspace, writer, seq, row;
+
+-- name: unaccounted
+-- Whether one of a JSON list of ids is neither stored nor purged.
+SELECT 1 FROM json_each(?2) asked
+ WHERE NOT EXISTS (SELECT 1 FROM records r WHERE r.workspace = ?1 AND r.id = asked.value)
+   AND NOT EXISTS (SELECT 1 FROM tombstones t WHERE t.workspace = ?1 AND t.kind = 'record' AND t.id = asked.value) LIMIT 1;
+
+-- name: release
+-- Say of an entry that what it names is not all stored.
+UPDATE journal SET source = 0 WHERE row = ?;
+
+-- name: release_lost
+-- The same of entries whose source is lost.
+UPDATE journal SET source = 0 WHERE source <> 0 AND NOT EXISTS (SELECT 1 FROM sources s WHERE s.source = journal.source AND s.workspace = journal.workspace);
+
+-- name: relink
+-- Put an entry at another place of a chain.
+UPDATE journal SET writer = ?, seq = ?, link = ? WHERE row = ?;
+
+-- name: drop_heads
+-- Let go of the last links, which are noted anew.
+DELETE FROM writers;
+
+-- name: recorded
+-- The records that were stored since there is a journal.
+SELECT row, workspace, id FROM records WHERE recorded_at_ns > 0;
+
+-- name: unrecord
+-- Forget when a record was stored.
+UPDATE records SET recorded_at_ns = 0 WHERE row = ?;
+
+-- name: identity
+-- The name of this database as a writer.
+SELECT lower(hex(value)) FROM meta WHERE name = 'identity';

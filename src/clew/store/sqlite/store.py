@@ -29,7 +29,7 @@ from clew.errors import (
 from clew.records import Delta, SourceState, Tier
 from clew.store import rules
 from clew.store.documents import Documents
-from clew.store.ports import PurgeResult, RefreshResult, Snapshot, StoreDescription, Workspace, WriteResult
+from clew.store.ports import CondenseResult, PurgeResult, RefreshResult, Snapshot, StoreDescription, Workspace, WriteResult
 from clew.store.rows import ImportResult, StoredRow
 from clew.store.sqlite import migrations
 from clew.store.sqlite.connections import (
@@ -44,7 +44,7 @@ from clew.store.sqlite.connections import (
     read_header,
     translate_errors,
 )
-from clew.store.tables import changes, exchange, purging
+from clew.store.tables import changes, exchange, packs, purging
 from clew.store.tables.codec import compute_seal, decode_text, encode_text
 from clew.store.tables.indexing import IndexCache, WorkspaceCounters
 from clew.store.tables.reading import ReadCache, TableRows, translate_unpack_errors
@@ -188,8 +188,8 @@ class SqliteStore:
         with self._writing() as connection:
             connection.execute("workspaces.open", encode_text(key), encode_text(root), compute_seal(encode_text(key), encode_text(root)))
 
-    def apply(self, workspace: str, deltas: Sequence[Delta]) -> WriteResult:
-        """Apply all deltas in one transaction, and return the counts of changed records.
+    def apply(self, workspace: str, deltas: Sequence[Delta], at_ns: int = 0) -> WriteResult:
+        """Apply all deltas in one transaction at a time, and return the counts of changed records.
 
         Many deltas in one call are much cheaper than many calls. The index file is not updated; call `refresh` after a series of calls.
         Raises InvalidDelta, UnknownWorkspace, StoreUnwritable, StoreBusy; then nothing was stored.
@@ -198,7 +198,7 @@ class SqliteStore:
             space = _written(connection, workspace)
             if not deltas:
                 return WriteResult(space.generation)
-            counts = changes.write_deltas(connection, space.number, deltas)
+            counts = changes.write_deltas(connection, space.number, deltas, at_ns, self._indexes.identity.hex())
             return WriteResult(_advance(connection, space), **counts)
 
     def move(self, workspace: str, ids: Sequence[str], tier: Tier) -> int:
@@ -216,6 +216,15 @@ class SqliteStore:
         """Replace the state of a source if it is still `before`, and return whether it was. Raises as `apply` does."""
         with self._writing() as connection:
             return changes.replace_state(connection, _written(connection, workspace).number, before, after)
+
+    def condense(self, workspace: str, source: str, bytes_max: int) -> CondenseResult:
+        """Shorten the rows of archived records of a source, and pack the originals that nothing else needs; the generation stays.
+
+        Raises UnknownWorkspace, StoreUnwritable, StoreBusy, and StoreUnusable where an original could not be read back.
+        Cost  about 60 ms for each MB of originals.
+        """
+        with self._writing() as connection, translate_unpack_errors(self.path):
+            return packs.condense(connection, _written(connection, workspace).number, source, bytes_max)
 
     def touch(self, workspace: str, ids: Sequence[str], at_ns: int) -> None:
         """Count a use of each of these records at a time. Raises StoreBusy after _TOUCH_WAIT_S."""

@@ -18,8 +18,12 @@ import msgspec
 import zstandard
 
 from clew.records import Tier
+from clew.store import originals
+from clew.store.journal import find_broken_link
 from clew.store.sqlite import salvage
-from clew.store.tables.codec import compute_seal, unpack_texts
+from clew.store.sqlite.connections import Connection
+from clew.store.tables.codec import compute_seal, entry_from_row, ids_to_json, unpack_texts
+from clew.store.tables.packs import Unpacker
 from clew.store.tables.statements import parse_statements
 from clew.text import postings
 
@@ -52,10 +56,13 @@ def find_faults(connection: apsw.Connection) -> list[str]:
     raw: Any = connection
     said: Counter[str] = Counter()
     found: list[str] = []
-    for what, name, how in _find_all(raw):
-        said[how] += 1
-        if said[how] <= SHOWN_MAX:
-            found.append(f"{what} {_shown(name)}: {how}")
+    try:
+        for what, name, how in _find_all(raw):
+            said[how] += 1
+            if said[how] <= SHOWN_MAX:
+                found.append(f"{what} {_shown(name)}: {how}")
+    except UnicodeDecodeError as error:
+        found.append(f"a text {error.object[:40]!r}: is no valid UTF-8, so what comes after it was not checked")
     return found + [f"{count - SHOWN_MAX:,} more: {how}" for how, count in said.items() if count > SHOWN_MAX]
 
 
@@ -68,6 +75,7 @@ def _find_all(raw: Any) -> Iterator[tuple[str, Any, str]]:
         if (workspace, digest) not in needed:
             yield "original", digest, "is needed by no record: one that needed it is lost"
     yield from _find_in_postings(raw)
+    yield from _find_in_journal(raw)
     for row in raw.execute(_SQL["edges"]):
         if not _is_sealed(row):
             yield "edge from record", row[2], "its content does not have its check"
@@ -89,9 +97,48 @@ def _find_all(raw: Any) -> Iterator[tuple[str, Any, str]]:
 
 
 def _find_in_originals(raw: Any) -> Iterator[tuple[str, Any, str]]:
-    for digest, size, packing, data in raw.execute(_SQL["originals"]):
-        if not salvage.is_sound("originals", {"digest": digest, "size": size, "packing": packing, "data": data}):
+    unpack, stray = Unpacker(Connection(raw)), set[int]()
+    for number, _, size, data, members in raw.execute(_SQL["packs"]):
+        if not salvage.is_sound("packs", {"size": size, "data": data}):
+            yield "pack", number, "its originals cannot be read"
+            stray.add(number)
+        elif members != size:
+            yield "pack", number, f"it has {size:,} bytes, and the originals in it {members:,}"
+    for workspace, digest, packing, data, pack, start, size in raw.execute(_SQL["originals"]):
+        try:
+            is_alone = packing != originals.Compression.PACKED
+            is_sound = is_alone == (pack == 0) and (is_alone or not data) and _is_original(unpack, digest, packing, data, pack, start, size)
+        except _UNPACK_ERRORS:
+            is_sound = False
+        if not is_sound:
             yield "original", digest, "its bytes do not have its digest and its length"
+        elif pack and next(raw.execute(_SQL["pack_holder"], (pack,)))[0] != workspace:
+            yield "original", digest, "stands in a pack of another workspace"
+
+
+def _is_original(unpack: Unpacker, digest: Any, *stored: Any) -> bool:
+    whole = unpack.read(*stored)
+    return len(whole) == stored[-1] and originals.digest_of(whole) == digest
+
+
+def _find_in_journal(raw: Any) -> Iterator[tuple[str, Any, str]]:
+    """Yield the first broken link of each writer, and what its entries name and is not there, or was stored and stands in none of them."""
+    heads = {(workspace, writer): (seq, link) for workspace, writer, seq, link in raw.execute(_SQL["writers"])}
+    named = dict[int, set[str]]()
+    for (workspace, writer), rows in groupby(raw.execute(_SQL["journal"]), key=lambda row: (row[0], row[1])):
+        entries = [(entry_from_row(row[1:], ""), row[4]) for row in rows]
+        broken = find_broken_link((entry for entry, _ in entries), heads.pop((workspace, writer), None))
+        if broken:
+            yield "chain of writer", writer, broken
+        for entry, source in entries:
+            named.setdefault(workspace, set()).update(entry.ids)
+            for (record_id,) in raw.execute(_SQL["unaccounted"], (workspace, ids_to_json(entry.ids))) if source and entry.ids else ():
+                yield "record", record_id, "stands in the journal, and is neither stored nor purged"
+    for _, writer in heads:
+        yield "chain of writer", writer, "it is said to have links, and has none"
+    for workspace, record_id in raw.execute(_SQL["recorded"]):
+        if record_id not in named.get(workspace, ()):
+            yield "record", record_id, "was stored, and stands in no chain of the journal"
 
 
 def _find_in_records(raw: Any, needed: set[tuple[int, str]]) -> Iterator[tuple[str, Any, str]]:

@@ -16,11 +16,39 @@ SELECT workspace, source, name, is_present, digest, size, mtime_ns, status, note
 SELECT w.workspace, w.key, w.root, w.seal, w.blob_bytes, w.stored_bytes,
        (SELECT coalesce(sum(o.size), 0) FROM originals o WHERE o.workspace = w.workspace),
        (SELECT coalesce(sum(length(o.data)), 0) FROM originals o WHERE o.workspace = w.workspace)
+         + (SELECT coalesce(sum(length(p.data)), 0) FROM packs p WHERE p.workspace = w.workspace)
   FROM workspaces w ORDER BY w.workspace;
 
 -- name: originals
--- Every original as it is packed.
-SELECT digest, size, packing, data FROM originals ORDER BY row;
+-- Every original as it is stored, those of one pack together.
+SELECT workspace, digest, packing, data, pack, pack_start, size FROM originals ORDER BY pack, pack_start, row;
+
+-- name: packs
+-- Every pack, and how many bytes of originals stand in it.
+SELECT pack, workspace, size, data, (SELECT coalesce(sum(o.size), 0) FROM originals o WHERE o.pack = packs.pack AND o.pack > 0 AND o.workspace = packs.workspace)
+  FROM packs ORDER BY pack;
+
+-- name: journal
+-- Every entry of the journal, those of a writer together.
+SELECT workspace, writer, seq, at_ns, source, digest, ids, link FROM journal ORDER BY workspace, writer, seq;
+
+-- name: writers
+-- The last link of each writer's chain.
+SELECT workspace, writer, seq, link FROM writers;
+
+-- name: unaccounted
+-- Those of a JSON list of ids that are neither stored nor purged.
+SELECT asked.value FROM json_each(?2) asked
+ WHERE NOT EXISTS (SELECT 1 FROM records r WHERE r.workspace = ?1 AND r.id = asked.value)
+   AND NOT EXISTS (SELECT 1 FROM tombstones t WHERE t.workspace = ?1 AND t.kind = 'record' AND t.id = asked.value);
+
+-- name: recorded
+-- The records that were stored since there is a journal.
+SELECT workspace, id FROM records WHERE recorded_at_ns > 0;
+
+-- name: pack_holder
+-- The workspace of a pack.
+SELECT workspace FROM packs WHERE pack = ?;
 
 -- name: digests
 -- Which originals are stored.
@@ -43,13 +71,18 @@ SELECT id FROM records WHERE workspace = ? AND source = ? AND is_indexed = 1;
 -- What belongs to a workspace that is not stored.
 SELECT 'source', source FROM sources WHERE workspace NOT IN (SELECT workspace FROM workspaces)
  UNION ALL SELECT 'original', digest FROM originals WHERE workspace NOT IN (SELECT workspace FROM workspaces)
- UNION ALL SELECT 'tombstone', id FROM tombstones WHERE workspace NOT IN (SELECT workspace FROM workspaces);
+ UNION ALL SELECT 'tombstone', id FROM tombstones WHERE workspace NOT IN (SELECT workspace FROM workspaces)
+ UNION ALL SELECT 'pack', pack FROM packs WHERE workspace NOT IN (SELECT workspace FROM workspaces)
+ UNION ALL SELECT 'link ' || seq || ' of writer', writer FROM journal WHERE workspace NOT IN (SELECT workspace FROM workspaces)
+ UNION ALL SELECT 'writer', writer FROM writers WHERE workspace NOT IN (SELECT workspace FROM workspaces);
 
 -- name: lost_sources
 -- What belongs to a source that is not stored, or to one of another workspace.
 SELECT 'record', id FROM records r WHERE NOT EXISTS (SELECT 1 FROM sources s WHERE s.source = r.source AND s.workspace = r.workspace)
  UNION ALL SELECT 'edge from record', tail FROM edges e WHERE NOT EXISTS (SELECT 1 FROM sources s WHERE s.source = e.source AND s.workspace = e.workspace)
  UNION ALL SELECT 'part of postings', digest FROM segments g WHERE NOT EXISTS (SELECT 1 FROM sources s WHERE s.source = g.source AND s.workspace = g.workspace)
+ UNION ALL SELECT 'link ' || seq || ' of writer', writer FROM journal j WHERE source <> 0
+             AND NOT EXISTS (SELECT 1 FROM sources s WHERE s.source = j.source AND s.workspace = j.workspace)
  UNION ALL SELECT 'note of original', digest FROM original_sources n WHERE NOT EXISTS (SELECT 1 FROM sources s WHERE s.source = n.source AND s.workspace = n.workspace);
 
 -- name: lost_originals

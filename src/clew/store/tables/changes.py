@@ -13,8 +13,10 @@ from typing import TypeAlias
 
 from clew.records import Delta, SourceState, Status
 from clew.store import rules
+from clew.store.journal import make_entry
 from clew.store.originals import OriginalCompressor
 from clew.store.shard import compute_part_digest
+from clew.store.tables import packs
 from clew.store.tables.codec import (
     StoredText,
     compute_gone_seal,
@@ -22,6 +24,7 @@ from clew.store.tables.codec import (
     edge_to_row,
     encode_reason,
     encode_text,
+    entry_to_row,
     record_to_row,
     state_from_row,
     state_to_row,
@@ -33,17 +36,20 @@ _Held: TypeAlias = dict[str, tuple[int, bool, bool]]  # id → row, is_live, is_
 
 @dataclass(slots=True)
 class _Change:
-    """One call of `apply_deltas`: where it writes, and its counts so far."""
+    """One call of `write_deltas`: where and when it writes, the last link of its writer's chain, and its counts so far."""
 
     connection: Connection
     workspace: int
+    at_ns: int
+    writer: str
+    head: tuple[int, str] = (0, "")
     packer: OriginalCompressor = field(default_factory=OriginalCompressor)
     counts: Counter[str] = field(default_factory=Counter[str])
     blob_bytes: int = 0
     stored_bytes: int = 0
 
 
-def write_deltas(connection: Connection, workspace: int, deltas: Sequence[Delta]) -> Counter[str]:
+def write_deltas(connection: Connection, workspace: int, deltas: Sequence[Delta], at_ns: int = 0, writer: str = "") -> Counter[str]:
     """Check all deltas, then write them in order; return numbers of records "added", "kept", "superseded" and "retired".
 
     Raises InvalidDelta before anything is written, and errors of SQLite.
@@ -51,9 +57,12 @@ def write_deltas(connection: Connection, workspace: int, deltas: Sequence[Delta]
     """
     has_tombstones = connection.fetch_one("tombstones.any", workspace) is not None
     rules.check(deltas, lambda digests: _missing(connection, workspace, digests))
-    change = _Change(connection, workspace)
+    head = connection.fetch_one("journal.head", workspace, writer)
+    change = _Change(connection, workspace, at_ns, writer, (head[0], head[1]) if head else (0, ""))
     for delta in deltas:
         _write(change, rules.drop_purged(delta, _refusals(change, delta)) if has_tombstones else delta, has_tombstones=has_tombstones)
+    if change.head != (head or (0, "")):
+        connection.execute("journal.set_head", workspace, writer, *change.head)
     if change.blob_bytes or change.stored_bytes:
         connection.execute("workspaces.weigh", change.blob_bytes, change.stored_bytes, workspace)
     return change.counts
@@ -71,13 +80,19 @@ def replace_state(connection: Connection, workspace: int, before: SourceState, a
 
 
 def _write(change: _Change, delta: Delta, *, has_tombstones: bool) -> None:
-    source, is_new = _source(change, delta.source)
+    source, is_new, digest = _source(change, delta.source)
     is_replaced = not is_new and (delta.is_whole or delta.state is None)
     held: _Held = {} if is_new else _held(change, source, delta, is_replaced=is_replaced)
+    has_moved = change.connection.has_packs and is_replaced and held
+    is_archived = has_moved and change.connection.fetch_one("packs.archived", change.workspace, source)
+    moved = packs.find_moved_texts(change.connection, change.workspace, source) if is_archived else set[str]()
     _write_records(change, source, delta, held)
+    _note(change, source, delta, digest, held)
     if is_replaced:
         _end(change, delta, held)
         change.connection.execute("edges.delete_of_source", change.workspace, source)
+        if moved:  # rows that came anew have their texts in themselves again
+            packs.drop_needless(change.connection, change.workspace, source, moved)
     if delta.superseded:
         _supersede(change, delta)
     again = () if is_replaced else {record_id for record_id, (_, _, is_indexed) in held.items() if is_indexed}
@@ -91,13 +106,23 @@ def _write(change: _Change, delta: Delta, *, has_tombstones: bool) -> None:
         change.connection.execute("sources.set_state", *state_to_row(delta.state, change.workspace, source))
 
 
-def _source(change: _Change, name: str) -> tuple[int, bool]:
-    """Return the number of a source, and whether it was created now."""
+def _source(change: _Change, name: str) -> tuple[int, bool, str]:
+    """Return the number of a source, whether it was created now, and the digest of its content, "" for none."""
     found = change.connection.fetch_one("sources.by_name", change.workspace, encode_text(name))
     if found is not None:
-        return found[0], False
+        return found[0], False, decode_text(found[1])
     ((source,),) = change.connection.fetch_all("sources.add", change.workspace, encode_text(name))
-    return source, True
+    return source, True, ""
+
+
+def _note(change: _Change, source: int, delta: Delta, before: str, held: _Held) -> None:
+    """Add an entry to the journal if the delta changes what its source holds."""
+    fresh = [record_id for record_id in dict.fromkeys(record.id for record in delta.records) if record_id not in held]
+    digest = delta.state.digest if delta.state else ""
+    if fresh or digest != before:
+        entry = make_entry(change.head, change.writer, change.at_ns, delta.source, digest, fresh)
+        change.connection.execute("journal.add", *entry_to_row(entry, change.workspace, source))
+        change.head = entry.seq, entry.link
 
 
 def _held(change: _Change, source: int, delta: Delta, *, is_replaced: bool) -> _Held:
@@ -116,7 +141,8 @@ def _write_records(change: _Change, source: int, delta: Delta, held: _Held) -> N
     kept = sum(held[record_id][1] for record_id in known)
     change.counts += Counter(kept=kept, added=len(delta.records) - kept)
     rows = [
-        record_to_row(record, change.workspace, source, is_indexed=has_postings or record.id in stay_indexed) for record in delta.records
+        record_to_row(record, change.workspace, source, is_indexed=has_postings or record.id in stay_indexed, at_ns=change.at_ns)
+        for record in delta.records
     ]
     if rows:
         change.connection.execute_many("records.upsert", rows)
@@ -132,12 +158,13 @@ def _end(change: _Change, delta: Delta, held: _Held) -> None:
     for row, is_live in leaving:
         if not is_live:
             continue
-        ((subject,),) = change.connection.fetch_all("records.subject", change.workspace, row)
+        ((subject, valid_from_ns),) = change.connection.fetch_all("records.subject", change.workspace, row)
         alive = change.connection.fetch_all("records.successors", change.workspace, subject)
         candidates = [rules.Successor(other, decode_text(name), seq, at_ns) for other, name, seq, at_ns in alive]
         successor = rules.find_successor(delta.source, candidates)
         change.counts["retired" if successor is None else "superseded"] += 1
-        ended = rules.ended_status(Status(), successor, is_source_gone=delta.state is None)
+        old = Status(valid_from_ns=valid_from_ns)
+        ended = rules.ended_status(old, successor, is_source_gone=delta.state is None, at_ns=change.at_ns)
         endings.append((ended.superseded_by, encode_reason(ended.reason), ended.ended_seq, ended.valid_to_ns, change.workspace, row))
     change.connection.execute_many("records.set_ending", endings)
 
@@ -184,9 +211,10 @@ def _write_originals(change: _Change, source: int, delta: Delta, *, has_tombston
 
 
 def _refusals(change: _Change, delta: Delta) -> rules.PurgedKeys:
-    """Return the ids and digests of this delta that were purged before."""
+    """Return the ids and digests of this delta that were purged before, those of its edges' ends included."""
     connection, workspace = change.connection, change.workspace
-    records = [(workspace, "record", record.id) for record in delta.records]
+    ids = dict.fromkeys([record.id for record in delta.records] + [end for edge in delta.edges for end in (edge.tail, edge.head)])
+    records = [(workspace, "record", encode_text(record_id)) for record_id in ids]
     originals = [(workspace, "original", blob.digest) for blob in delta.blobs]
     return rules.PurgedKeys(_found(connection, "tombstones.get", records), _found(connection, "tombstones.get", originals))
 
@@ -196,6 +224,6 @@ def _missing(connection: Connection, workspace: int, digests: Collection[str]) -
     return missing - _found(connection, "tombstones.get", [(workspace, "original", digest) for digest in sorted(missing)])
 
 
-def _found(connection: Connection, name: str, keys: Sequence[tuple[int | str, ...]]) -> set[str]:
+def _found(connection: Connection, name: str, keys: Sequence[tuple[int | StoredText, ...]]) -> set[str]:
     """Return the first column of the rows that a statement returns for these keys."""
     return {row[0] for row in connection.fetch_for_keys(name, keys)} if keys else set()

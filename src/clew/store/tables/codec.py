@@ -19,6 +19,7 @@ import msgspec
 from xxhash import xxh3_64_intdigest
 
 from clew.records import Edge, EdgeKind, EndKind, EndReason, Layer, Record, RecordText, Resolution, SourceState, Status, Tier, Trust
+from clew.store.rows import JournalRow
 
 StoredText: TypeAlias = str | bytes
 """A str as the database holds it: itself, or its WTF-8 bytes when it is no valid UTF-8."""
@@ -108,7 +109,7 @@ def unpack_lineage(value: str) -> tuple[tuple[str, str], ...]:
     return tuple((what, told) for what, told in json.loads(value)) if value else ()
 
 
-def record_to_row(record: Record, workspace: int, source: int, *, is_indexed: bool) -> tuple[Any, ...]:
+def record_to_row(record: Record, workspace: int, source: int, *, is_indexed: bool, at_ns: int = 0) -> tuple[Any, ...]:
     """Return a record as the parameters of the statement `records.upsert`."""
     r = record
     words = (r.subject, r.digest, r.kind, r.name, r.parent, r.path, r.language, r.session, r.uuid, r.agent)
@@ -119,7 +120,7 @@ def record_to_row(record: Record, workspace: int, source: int, *, is_indexed: bo
         subject, digest, r.seq, r.at_ns, r.layer.value, kind, name, parent, path, language,
         session, uuid, agent, int(r.trust), pack_texts(r.texts), _pack_lineage(r.lineage),
     )  # fmt: skip
-    return workspace, r.id, source, is_indexed, *content, compute_seal(workspace, r.id, source, *content)
+    return workspace, r.id, source, is_indexed, *content, compute_seal(workspace, r.id, source, *content), at_ns
 
 
 def record_from_row(row: Sequence[Any]) -> Record:
@@ -138,9 +139,9 @@ def record_from_row(row: Sequence[Any]) -> Record:
 
 def status_from_row(row: Sequence[Any]) -> Status:
     """Return the status in a row of `records.status`, which begins with record id and source name."""
-    _, _, is_live, superseded_by, reason, ended_seq, valid_from_ns, valid_to_ns, tier, uses, used_at_ns = row
+    _, _, is_live, superseded_by, reason, ended_seq, valid_from_ns, valid_to_ns, tier, uses, used_at_ns, recorded_at_ns = row
     replaced, why = decode_text(superseded_by), decode_reason(reason)
-    return Status(bool(is_live), replaced, why, ended_seq, valid_from_ns, valid_to_ns, _TIERS[tier], uses, used_at_ns)
+    return Status(bool(is_live), replaced, why, ended_seq, valid_from_ns, valid_to_ns, _TIERS[tier], uses, used_at_ns, recorded_at_ns)
 
 
 @lru_cache(maxsize=1024)
@@ -166,6 +167,19 @@ def _reason_from_words(words: str) -> EndReason:
         if found := re.fullmatch(f"(?:what it cites was )?(?:{pattern})", words, re.DOTALL):
             return EndReason(EndKind(kind), tuple(value for value in found.groups() if value))
     return EndReason(EndKind.OTHER, (words,))
+
+
+def entry_from_row(row: Sequence[Any], source: str) -> JournalRow:
+    """Return the entry in a row of `journal.all`; `source` is the name of its source."""
+    writer, seq, at_ns, _, digest, ids, link = row
+    return JournalRow(writer, seq, at_ns, source, decode_text(digest), tuple(ids.split()), link)
+
+
+def entry_to_row(entry: JournalRow, workspace: int, source: int) -> tuple[Any, ...]:
+    """Return an entry as the parameters of the statement `journal.add`."""
+    return (
+        workspace, entry.writer, entry.seq, entry.at_ns, source, encode_text(entry.digest), " ".join(entry.ids), entry.link,
+    )  # fmt: skip
 
 
 def state_to_row(state: SourceState, workspace: int, source: int) -> tuple[Any, ...]:

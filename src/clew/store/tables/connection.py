@@ -17,6 +17,11 @@ class Connection(Protocol):
         """Return the errors that say that a row cannot be stored as it is: a constraint, or a number out of range."""
         ...
 
+    @property
+    def has_packs(self) -> bool:
+        """Return whether this engine stores originals that are seldom read in packs (`clew.store.tables.packs`)."""
+        ...
+
     def fetch_one(self, name: str, *values: SqlValue) -> SqlRow | None:
         """Run a statement and return its first row, None if it has none."""
         ...

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator
 
 from clew.errors import InvalidExport
 from clew.records import Status
-from clew.store import originals
+from clew.store.journal import compute_link
 from clew.store.originals import OriginalCompressor, digest_of
 from clew.store.rows import (
     EdgeRow,
     HeldOriginal,
     ImportResult,
+    JournalRow,
     OriginalRow,
     PostingsRow,
     RecordRow,
@@ -23,6 +24,7 @@ from clew.store.rows import (
     check_rows,
 )
 from clew.store.shard import compute_part_digest
+from clew.store.tables import packs
 from clew.store.tables.codec import (
     compute_seal,
     decode_text,
@@ -30,13 +32,15 @@ from clew.store.tables.codec import (
     edge_to_row,
     encode_reason,
     encode_text,
+    entry_from_row,
+    entry_to_row,
     record_from_row,
     record_to_row,
     state_from_row,
     state_to_row,
     status_from_row,
 )
-from clew.store.tables.connection import Connection
+from clew.store.tables.connection import Connection, SqlRow
 from clew.text import postings
 
 
@@ -50,11 +54,13 @@ def read_rows(connection: Connection, workspace: int, key: str) -> Iterator[Stor
         yield SourceRow(names[number], state_from_row((name, *rest)) if is_present else None)
     for source, digest in connection.iterate("originals.all_names", workspace):
         yield HeldOriginal(names[source], digest)
-    for digest, packing, data in connection.iterate("originals.all", workspace):
-        whole = originals.unpack(packing, data)
-        if digest_of(whole) != digest:
-            raise ValueError("an original does not have its digest")
-        yield OriginalRow(digest, whole)
+    unpack = packs.Unpacker(connection)
+    for name in ("originals.all", "packs.originals") if connection.has_packs else ("originals.all",):
+        for digest, *stored in connection.iterate(name, workspace):
+            whole = unpack.read(*stored)
+            if digest_of(whole) != digest:
+                raise ValueError("an original does not have its digest")
+            yield OriginalRow(digest, whole)
     for row in connection.iterate("records.all", workspace):
         is_indexed, *ending = row[20:]
         yield RecordRow(record_from_row(row[:20]), status_from_row((row[3], row[1], row[0], *ending)), bool(is_indexed))
@@ -64,6 +70,8 @@ def read_rows(connection: Connection, workspace: int, key: str) -> Iterator[Stor
         yield EdgeRow(names[row[8]], edge_from_row(row))
     for kind, name, reason, at_ns in connection.iterate("tombstones.of_workspace", workspace):
         yield TombstoneRow(kind, decode_text(name), decode_text(reason), at_ns)
+    for row in connection.iterate("journal.all", workspace):
+        yield entry_from_row(row, names.get(row[3], ""))
 
 
 def write_rows(connection: Connection, rows: Iterable[StoredRow]) -> ImportResult:
@@ -103,6 +111,8 @@ class _Import:
         self._packer = OriginalCompressor()
         self._weight = [0, 0]
         self._has_buried = False
+        self._heads: dict[str, tuple[int, str]] = {}
+        self._begun: set[str] = set()
         result.workspaces += 1
 
     def add(self, row: StoredRow) -> None:
@@ -123,6 +133,8 @@ class _Import:
                     self._connection.execute("edges.upsert", *edge_to_row(edge, self._workspace, number))
             case TombstoneRow():
                 self._add_tombstone(row)
+            case JournalRow():
+                self._add_entry(row)
             case _:
                 pass
 
@@ -134,6 +146,8 @@ class _Import:
         for source, count in self._indexed.items():
             if self._posted[source] != count:
                 raise InvalidExport(f"postings of {source!r} are missing")
+        for writer, head in self._heads.items():
+            self._connection.execute("journal.set_head", self._workspace, writer, *head)
         self._connection.execute("workspaces.weigh", *self._weight, self._workspace)
         self._connection.fetch_all("workspaces.advance", self._workspace)
 
@@ -144,7 +158,10 @@ class _Import:
         return self._new.get(source, 0)
 
     def _is_purged(self, kind: str, name: str) -> bool:
-        return self._has_tombstones and self._connection.fetch_one("tombstones.get", self._workspace, kind, encode_text(name)) is not None
+        return self._find_tombstone(kind, name) is not None
+
+    def _find_tombstone(self, kind: str, name: str) -> SqlRow | None:
+        return self._connection.fetch_one("tombstones.get", self._workspace, kind, encode_text(name)) if self._has_tombstones else None
 
     def _add_source(self, row: SourceRow) -> None:
         name = encode_text(row.name)
@@ -179,7 +196,11 @@ class _Import:
     def _add_record(self, row: RecordRow) -> None:
         record, status, number = row.record, row.status, self._number(row.record.source)
         digests = {text.blob for text in record.texts if text.blob}
-        if self._is_purged("record", record.id) or any(self._is_purged("original", digest) for digest in digests):
+        graves = [self._find_tombstone("original", digest) for digest in sorted(digests)]
+        if self._is_purged("record", record.id) or any(graves):
+            for grave in graves:
+                if grave and not self._is_purged("record", record.id):
+                    self._connection.execute("tombstones.raise", self._workspace, "record", encode_text(record.id), *grave[1:])
             self._result.purged += 1
             return
         for text in record.texts:
@@ -190,10 +211,11 @@ class _Import:
                 self._connection.execute("originals.name", self._workspace, number, encode_text(text.blob))
         if self._connection.fetch_one("records.held_one", self._workspace, record.id, number) is not None:
             raise InvalidExport(f"record {record.id} stands in it twice")
-        self._connection.execute("records.upsert", *record_to_row(record, self._workspace, number, is_indexed=row.is_indexed))
-        if status != Status(valid_from_ns=record.at_ns):
+        stored = record_to_row(record, self._workspace, number, is_indexed=row.is_indexed, at_ns=status.recorded_at_ns)
+        self._connection.execute("records.upsert", *stored)
+        if status != Status(valid_from_ns=record.at_ns, recorded_at_ns=status.recorded_at_ns):
             ending = (encode_text(status.superseded_by), encode_reason(status.reason), status.ended_seq)
-            times = (status.valid_from_ns, status.valid_to_ns, int(status.tier), status.uses, status.used_at_ns)
+            times = (status.valid_from_ns, status.valid_to_ns, int(status.tier), status.uses, status.used_at_ns, status.recorded_at_ns)
             self._connection.execute("records.restore", status.is_live, *ending, *times, self._workspace, record.id, number)
         self._result.records += 1
         self._indexed[record.source] += row.is_indexed
@@ -236,3 +258,19 @@ class _Import:
             self._has_buried = True
         self._connection.execute("tombstones.raise", self._workspace, row.kind, name, encode_text(row.reason), row.at_ns)
         self._result.tombstones += 1
+
+    def _add_entry(self, row: JournalRow) -> None:
+        """Add an entry that follows the last one of its writer. Left out: one that is here, a chain that went on differently."""
+        if row.writer not in self._heads:
+            found = self._connection.fetch_one("journal.head", self._workspace, row.writer)
+            self._heads[row.writer] = (found[0], found[1]) if found else (0, "")
+            self._begun |= {row.writer} if found else set[str]()
+        seq, link = self._heads[row.writer]
+        if row.seq == seq + 1 and row.link == compute_link(link, row):
+            self._connection.execute("journal.add", *entry_to_row(row, self._workspace, self._new.get(row.source, 0)))
+            self._heads[row.writer] = row.seq, row.link
+        elif row.writer not in self._begun and row.seq > seq:
+            raise InvalidExport(f"the chain of writer {row.writer!r} breaks at link {row.seq}")
+        elif self._connection.fetch_one("journal.link", self._workspace, row.writer, row.seq) != (row.link,) and row.source in self._new:
+            keys = [(self._workspace, record_id, self._new[row.source]) for record_id in row.ids]
+            self._connection.execute_many("records.unrecord", keys)  # no chain here says when they were stored

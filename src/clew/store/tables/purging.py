@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 
 from clew.store.ports import PurgeResult
 from clew.store.shard import compute_part_digest
+from clew.store.tables import packs
 from clew.store.tables.codec import encode_text, find_blob_digests
 from clew.store.tables.connection import Connection
 from clew.text import postings
@@ -39,6 +40,7 @@ def purge_source(connection: Connection, workspace: int, name: str, reason: str,
     segments = connection.fetch_all("segments.of_source", workspace, source)
     connection.execute_many("segments.delete", [(workspace, source, part) for part, _ in segments])
     connection.execute("edges.delete_of_source", workspace, source)
+    connection.execute("journal.release_source", workspace, source)
     purge = _bury(connection, workspace, sorted(gone), [source], (reason, at_ns))
     connection.execute("sources.delete", workspace, source)
     return purge
@@ -53,6 +55,7 @@ def _bury(connection: Connection, workspace: int, gone: Sequence[str], touched: 
         _erase_postings(connection, workspace, source, frozenset(gone))
     weights: list[tuple[int, int]] = []
     for digest in _unname(connection, workspace, touched):
+        packs.take_apart(connection, workspace, digest)
         weights += connection.fetch_all("originals.delete", workspace, digest)
         connection.execute("tombstones.raise", workspace, "original", digest, reason, at_ns)
     size = sum(weight[0] for weight in weights)

@@ -14,8 +14,9 @@ import zstandard
 
 from clew.errors import OriginalPurged, StoreUnusable
 from clew.records import Edge, Record, SourceState, Status
-from clew.store import originals, rules
+from clew.store import rules
 from clew.store.documents import Documents
+from clew.store.tables import packs
 from clew.store.tables.codec import (
     decode_text,
     edge_from_row,
@@ -135,6 +136,12 @@ class TableRows:
         with self._asking() as connection:
             return [state_from_row(row) for row in connection.fetch_for_keys("sources.state", keys)] if keys else []
 
+    def digests_at(self, prefix: str, at_ns: int) -> dict[str, tuple[str, int]]:
+        """Return the last entry of the journal until a time of each source whose name begins with `prefix`: the digest, and when."""
+        with self._asking() as connection:
+            rows = connection.fetch_all("journal.digests_at", self._space.number, at_ns, *connection.prefix_bounds(prefix))
+        return {decode_text(name): (decode_text(digest), stored_ns) for name, digest, stored_ns in rows}
+
     def edges(self, ids: Collection[str]) -> list[tuple[Edge, str]]:
         """Return (edge, source) of edges at any of these records whose ends still have the digests that the edge was made from."""
         with self._asking() as connection:
@@ -155,9 +162,10 @@ class TableRows:
                 gone = connection.fetch_for_keys("tombstones.get", [(number, "original", encode_text(digest)) for digest in missing])
                 if gone:
                     raise OriginalPurged(decode_text(gone[0][0]), decode_text(gone[0][1]))
-        for digest, packing, data in rows:
+        unpack = packs.Unpacker(self._connection)
+        for digest, *stored in rows:
             try:
-                found[decode_text(digest)] = originals.unpack(packing, data)
+                found[decode_text(digest)] = unpack.read(*stored)
             except ValueError as error:
                 raise StoreUnusable(self._place, f"original {decode_text(digest)} is damaged ({error})") from error
         self._remember(replace(self._recent, originals=_within({**opened, **found}, found)))

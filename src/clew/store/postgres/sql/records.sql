@@ -1,15 +1,17 @@
 -- name: upsert
 -- Add records, or bring those that the source held before to their new position and back to life.
--- What they were used for, their tier, and since when they are true stay.
+-- What they were used for, their tier, since when they are true and when they were first stored stay.
 INSERT INTO clew.records (tenant, workspace, number, valid_from_ns, id, source, is_indexed, subject, digest, seq, at_ns, layer,
-                          kind, name, parent, path, language, session, uuid, agent, trust, texts, lineage, seal)
+                          kind, name, parent, path, language, session, uuid, agent, trust, texts, lineage, seal,
+                          recorded_at_ns)
 SELECT $1, a.workspace, b.number + a.place, a.at_ns, a.id, a.source, a.is_indexed, a.subject, a.digest, a.seq, a.at_ns, a.layer,
-       a.kind, a.name, a.parent, a.path, a.language, a.session, a.uuid, a.agent, a.trust, a.texts, a.lineage, a.seal
+       a.kind, a.name, a.parent, a.path, a.language, a.session, a.uuid, a.agent, a.trust, a.texts, a.lineage, a.seal,
+       a.recorded_at_ns
   FROM unnest($2::int[], $3::text[], $4::int[], $5::smallint[], $6::text[], $7::text[], $8::bigint[], $9::bigint[], $10::text[],
             $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[],
-            $19::smallint[], $20::bytea[], $21::text[], $22::bigint[])
+            $19::smallint[], $20::bytea[], $21::text[], $22::bigint[], $23::bigint[])
        WITH ORDINALITY a(workspace, id, source, is_indexed, subject, digest, seq, at_ns, layer, kind, name, parent, path,
-                         language, session, uuid, agent, trust, texts, lineage, seal, place)
+                         language, session, uuid, agent, trust, texts, lineage, seal, recorded_at_ns, place)
  CROSS JOIN (SELECT coalesce(max(number), 0) AS number FROM clew.records WHERE tenant = $1 AND workspace = ($2::int[])[1]) b
  WHERE true
 ON CONFLICT (tenant, workspace, id, source) DO UPDATE SET
@@ -34,8 +36,8 @@ UPDATE clew.records r SET is_live = 0, is_indexed = 0 FROM unnest($2::int[], $3:
  WHERE r.tenant = $1 AND r.workspace = a.workspace AND r.number = a.number;
 
 -- name: subject
--- The subject of a record.
-SELECT subject FROM clew.records WHERE tenant = $1 AND workspace = $2 AND number = $3;
+-- The subject of a record, and since when it is true.
+SELECT subject, valid_from_ns FROM clew.records WHERE tenant = $1 AND workspace = $2 AND number = $3;
 
 -- name: successors
 -- The live records of a subject.
@@ -89,7 +91,8 @@ SELECT r.is_live, s.name, r.number, r.id, r.layer, r.kind, r.subject, r.digest, 
 
 -- name: status
 -- What is known beyond their words of the records with the ids of a JSON list, once per source that holds or held them.
-SELECT r.id, s.name, r.is_live, r.superseded_by, r.reason, r.ended_seq, r.valid_from_ns, r.valid_to_ns, r.tier, r.uses, r.used_at_ns
+SELECT r.id, s.name, r.is_live, r.superseded_by, r.reason, r.ended_seq, r.valid_from_ns, r.valid_to_ns, r.tier, r.uses, r.used_at_ns,
+       r.recorded_at_ns
   FROM jsonb_array_elements_text($3::jsonb) a(id)
   JOIN clew.records r ON r.tenant = $1 AND r.workspace = $2 AND r.id = a.id
   JOIN clew.sources s ON s.tenant = $1 AND s.workspace = $2 AND s.source = r.source;
@@ -129,11 +132,17 @@ DELETE FROM clew.records r USING unnest($2::int[], $3::bigint[]) a(workspace, nu
 -- Every record as each source holds it, with its status, for an export.
 SELECT r.is_live, s.name, r.number, r.id, r.layer, r.kind, r.subject, r.digest, r.name, r.texts, r.seq, r.parent, r.path,
        r.language, r.session, r.uuid, r.agent, r.trust, r.lineage, r.at_ns,
-       r.is_indexed, r.superseded_by, r.reason, r.ended_seq, r.valid_from_ns, r.valid_to_ns, r.tier, r.uses, r.used_at_ns
+       r.is_indexed, r.superseded_by, r.reason, r.ended_seq, r.valid_from_ns, r.valid_to_ns, r.tier, r.uses, r.used_at_ns,
+       r.recorded_at_ns
   FROM clew.records r JOIN clew.sources s ON s.tenant = $1 AND s.workspace = $2 AND s.source = r.source
  WHERE r.tenant = $1 AND r.workspace = $2 ORDER BY r.number;
 
 -- name: restore
 -- Give a record that was imported the status that it had.
 UPDATE clew.records SET is_live = $2, superseded_by = $3, reason = $4, ended_seq = $5, valid_from_ns = $6, valid_to_ns = $7, tier = $8,
-  uses = $9, used_at_ns = $10 WHERE tenant = $1 AND workspace = $11 AND id = $12 AND source = $13;
+  uses = $9, used_at_ns = $10, recorded_at_ns = $11 WHERE tenant = $1 AND workspace = $12 AND id = $13 AND source = $14;
+
+-- name: unrecord
+-- Forget when records were stored.
+UPDATE clew.records r SET recorded_at_ns = 0 FROM unnest($2::int[], $3::text[], $4::int[]) a(workspace, id, source)
+ WHERE r.tenant = $1 AND r.workspace = a.workspace AND r.id = a.id AND r.source = a.source;

@@ -1,6 +1,6 @@
 -- name: by_name
--- The number of a source.
-SELECT source FROM clew.sources
+-- The number of a source, and the digest of its content.
+SELECT source, digest FROM clew.sources
  WHERE tenant = $1 AND workspace = $2 AND hashtextextended(name, 0) = hashtextextended($3, 0) AND name = $3;
 
 -- name: add

@@ -3,8 +3,8 @@
 SELECT digest FROM originals WHERE workspace = ? AND digest = ?;
 
 -- name: get
--- An original as it is packed.
-SELECT digest, packing, data FROM originals WHERE workspace = ? AND digest = ?;
+-- An original as it is stored.
+SELECT digest, packing, data, pack, pack_start, size FROM originals WHERE workspace = ? AND digest = ?;
 
 -- name: add
 -- Store an original.
@@ -23,8 +23,8 @@ SELECT digest FROM original_sources WHERE workspace = ? AND source = ?;
 SELECT source FROM original_sources WHERE workspace = ? AND digest = ?;
 
 -- name: delete
--- Erase an original; answers the bytes that it had, and those that it took.
-DELETE FROM originals WHERE workspace = ? AND digest = ? RETURNING size, length(data);
+-- Erase an original that stands in no pack; answers the bytes that it had, and those that it took.
+DELETE FROM originals WHERE workspace = ? AND digest = ? AND pack = 0 RETURNING size, length(data);
 
 -- name: unname
 -- Forget that a source named an original.
@@ -35,8 +35,8 @@ DELETE FROM original_sources WHERE workspace = ? AND source = ? AND digest = ?;
 SELECT source, digest FROM original_sources WHERE workspace = ? ORDER BY source, digest;
 
 -- name: all
--- Every original as it is packed, for an export.
-SELECT digest, packing, data FROM originals WHERE row > 0 AND +workspace = ? ORDER BY row;
+-- Every original that stands by itself, for an export.
+SELECT digest, packing, data, pack, pack_start, size FROM originals WHERE row > 0 AND +pack = 0 AND +workspace = ? ORDER BY row;
 
 -- name: size
 -- How long an original is.

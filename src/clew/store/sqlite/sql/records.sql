@@ -1,9 +1,9 @@
 -- name: upsert
 -- Add a record, or bring one that the source held before to its new position and back to life.
--- What it was used for, its tier, and since when it is true stay. The column `importance` is read no more.
+-- What it was used for, its tier, since when it is true and when it was first stored stay. The column `importance` is read no more.
 INSERT INTO records (workspace, id, source, is_indexed, subject, digest, seq, at_ns, valid_from_ns, layer, kind, name,
-                     parent, path, language, session, uuid, agent, trust, importance, texts, lineage, seal)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, 0, ?19, ?20, ?21)
+                     parent, path, language, session, uuid, agent, trust, importance, texts, lineage, seal, recorded_at_ns)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, 0, ?19, ?20, ?21, ?22)
 ON CONFLICT (workspace, id, source) DO UPDATE SET
   is_live = 1, superseded_by = '', reason = '', ended_seq = 0, valid_to_ns = 0,
   is_indexed = excluded.is_indexed, subject = excluded.subject, digest = excluded.digest, seq = excluded.seq,
@@ -25,8 +25,8 @@ SELECT row, id, is_live, is_indexed FROM records WHERE workspace = ? AND id = ? 
 UPDATE records SET is_live = 0, is_indexed = 0 WHERE +workspace = ? AND row = ?;
 
 -- name: subject
--- The subject of a record.
-SELECT subject FROM records WHERE +workspace = ? AND row = ?;
+-- The subject of a record, and since when it is true.
+SELECT subject, valid_from_ns FROM records WHERE +workspace = ? AND row = ?;
 
 -- name: successors
 -- The live records of a subject.
@@ -73,7 +73,8 @@ SELECT r.is_live, s.name, r.row, r.id, r.layer, r.kind, r.subject, r.digest, r.n
 
 -- name: status
 -- What is known beyond their words of the records with the ids of a JSON list, once per source that holds or held them.
-SELECT r.id, s.name, r.is_live, r.superseded_by, r.reason, r.ended_seq, r.valid_from_ns, r.valid_to_ns, r.tier, r.uses, r.used_at_ns
+SELECT r.id, s.name, r.is_live, r.superseded_by, r.reason, r.ended_seq, r.valid_from_ns, r.valid_to_ns, r.tier, r.uses, r.used_at_ns,
+       r.recorded_at_ns
   FROM json_each(?2) asked CROSS JOIN records r JOIN sources s ON s.source = r.source
  WHERE r.workspace = ?1 AND r.id = asked.value;
 
@@ -109,11 +110,16 @@ DELETE FROM records WHERE +workspace = ? AND row = ?;
 -- Every record as each source holds it, with its status, for an export.
 SELECT r.is_live, s.name, r.row, r.id, r.layer, r.kind, r.subject, r.digest, r.name, r.texts, r.seq, r.parent, r.path,
        r.language, r.session, r.uuid, r.agent, r.trust, r.lineage, r.at_ns,
-       r.is_indexed, r.superseded_by, r.reason, r.ended_seq, r.valid_from_ns, r.valid_to_ns, r.tier, r.uses, r.used_at_ns
+       r.is_indexed, r.superseded_by, r.reason, r.ended_seq, r.valid_from_ns, r.valid_to_ns, r.tier, r.uses, r.used_at_ns,
+       r.recorded_at_ns
   FROM records r CROSS JOIN sources s ON s.source = r.source
  WHERE r.row > 0 AND +r.workspace = ? ORDER BY r.row;
 
 -- name: restore
 -- Give a record that was imported the status that it had.
 UPDATE records SET is_live = ?, superseded_by = ?, reason = ?, ended_seq = ?, valid_from_ns = ?, valid_to_ns = ?, tier = ?, uses = ?,
-  used_at_ns = ? WHERE workspace = ? AND id = ? AND source = ?;
+  used_at_ns = ?, recorded_at_ns = ? WHERE workspace = ? AND id = ? AND source = ?;
+
+-- name: unrecord
+-- Forget when a record was stored.
+UPDATE records SET recorded_at_ns = 0 WHERE workspace = ? AND id = ? AND source = ?;

@@ -1,6 +1,6 @@
 -- name: by_name
--- The number of a source.
-SELECT source FROM sources WHERE workspace = ? AND name = ?;
+-- The number of a source, and the digest of its content.
+SELECT source, digest FROM sources WHERE workspace = ? AND name = ?;
 
 -- name: add
 -- Make a source that has no state yet.
