@@ -1,6 +1,6 @@
 """Command: `python -m bench.modelstate --model FILE [--seconds N] [--out FILE]`. Is a restored state as good, and how much faster?
 
-Prefixes are the beginnings of this repository's own files, of 512 to 1,024 tokens. Each is stored through clew (`ModelStates`), and
+Prefixes are the beginnings of this repository's own files, of 384 to 640 tokens. Each is stored through clew (`ModelStates`), and
 a number of continuations are asked for: the next lines of the file, other lines, a question. For each continuation three greedy
 answers of 24 tokens are written:
 
@@ -20,6 +20,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -34,7 +35,7 @@ from clew.enrich.models.states import ModelIdentity, ModelStates
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("xllamacpp",)
 ANSWER_TOKENS = 24
-LENGTHS = (512, 640, 1024)
+LENGTHS = (512, 384, 640, 384)  # tokens of prefixes, in turn; the shorter ones are cheap enough for many continuations
 CONTINUATIONS = 10  # of each prefix
 QUESTIONS = (
     "\n\n# What does the code above do?\n# It",
@@ -48,6 +49,7 @@ QUESTIONS = (
 class Row:
     """A continuation: tokens of prefix and rest, seconds, bytes of the state, and whether answers are those of the fresh evaluation."""
 
+    number: int
     model: str
     file: str
     prefix: int
@@ -81,19 +83,22 @@ def main() -> int:
             assert isinstance(model, GgufModel)
             server = model.open_server()
             identity = identify_model(server.props(), KnownModels(Path(home)), batch=STATE_BATCH, build=model.build)
-            for number in range(len(done) // CONTINUATIONS, asked.most // CONTINUATIONS):
+            for number in range(max((row.number for row in done if row.number >= 0), default=0), asked.most // CONTINUATIONS):
                 if time.monotonic() > ends:
                     break
-                found = measure(server, states, identity, asked.model.name, number, ends=ends)
-                if len(found) == CONTINUATIONS:  # a prefix counts whole or not at all, so that a call can go on
-                    out.writelines(json.dumps(asdict(row)) + "\n" for row in found)
+                begun = sum(row.number == number for row in done)
+                if begun == CONTINUATIONS:
+                    continue
+                for row in measure(server, states, identity, asked.model.name, number, begun=begun):
+                    out.write(json.dumps(asdict(row)) + "\n")
                     out.flush()
+                    if time.monotonic() > ends:
+                        break
     return 0
 
 
-def measure(server: LlamaServer, states: ModelStates, identity: ModelIdentity, model: str, number: int, *, ends: float) -> list[Row]:
-    """Rows of the prefix of this number."""
-    draw = random.Random(number)
+def measure(server: LlamaServer, states: ModelStates, identity: ModelIdentity, model: str, number: int, *, begun: int) -> Iterator[Row]:
+    """Make the rows of the prefix of this number, but for those that an earlier call made."""
     files = sorted((REPOSITORY / "src" / "clew").rglob("*.py"))
     files = [file for file in files if file.stat().st_size > 9_000]
     file = files[number * 7 % len(files)]
@@ -103,31 +108,28 @@ def measure(server: LlamaServer, states: ModelStates, identity: ModelIdentity, m
     aligned = states.store(server, identity, head, model=model, slot=0, is_checked=False)
     cut = length - 37
     odd = states.store(server, replace_batch(identity), head[:cut], model=model, slot=0, is_checked=False)
-    rows: list[Row] = []
-    for turn in range(CONTINUATIONS):
-        if time.monotonic() > ends + 60:
-            break
+    for turn in range(begun, CONTINUATIONS):
+        draw = random.Random(f"{number} {turn}")
         start = draw.randrange(len(tokens) - 60)
         rest = tokens[length : length + 8 * turn] if turn % 2 else tokens[start : start + 8 + 4 * turn]
         rest = [*rest, *server.continue_tokens(QUESTIONS[turn % len(QUESTIONS)])]
         whole = [*head, *rest]
         fresh = server.complete(whole, slot=0, tokens_max=ANSWER_TOKENS, is_fresh=True)
         server.erase(0)
-        begun = time.perf_counter()
+        started = time.perf_counter()
         assert states.load(server, aligned, slot=0)
-        restore_s = time.perf_counter() - begun
+        restore_s = time.perf_counter() - started
         restored = server.complete(whole, slot=0, tokens_max=ANSWER_TOKENS, is_fresh=False)
         server.erase(0)
         assert states.load(server, odd, slot=0)
         unaligned = server.complete(whole, slot=0, tokens_max=ANSWER_TOKENS, is_fresh=False)
-        rows.append(
+        yield (
             Row(
-                model, file.relative_to(REPOSITORY).as_posix(), length, len(rest), round(fresh.prompt_s, 4), round(restore_s, 5),
+                number, model, file.relative_to(REPOSITORY).as_posix(), length, len(rest), round(fresh.prompt_s, 4), round(restore_s, 5),
                 round(restored.prompt_s, 4), aligned.size, restored.tokens == fresh.tokens, unaligned.tokens == fresh.tokens,
                 restored.reused,
             )
         )  # fmt: skip
-    return rows
 
 
 def replace_batch(identity: ModelIdentity) -> ModelIdentity:
