@@ -15,6 +15,7 @@ Agreement is that of `bench.modelstate.positions`: the 40 next tokens, and the a
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import random
 import sys
@@ -199,9 +200,7 @@ def measure(loaded: Loaded, case: Case, layers: Sequence[int], arms: Sequence[tu
 
 def on(loaded: Loaded, cache: Any, tokens: Sequence[int]) -> list[int]:
     """Return the next token behind each of `tokens` after a cache, which stays as it was."""
-    length = cache.get_seq_length()
-    told = loaded.hidden(tokens, past_key_values=cache)
-    cache.crop(length)
+    told = loaded.hidden(tokens, past_key_values=copy.deepcopy(cache))
     return loaded.argmax(told.last_hidden_state)
 
 
