@@ -53,11 +53,11 @@ def main() -> int:
     rows = [json.loads(line) for line in asked.out.read_text().splitlines()] if asked.out.exists() else []
     if asked.report:
         return report(rows)
-    ends = time.monotonic() + asked.seconds
     files = sorted(asked.texts.rglob("*.py"), key=lambda path: random.Random(path.name).random())
     rarity = count_words(files)
     done = {row["source"] for row in rows}
     loaded = load(asked.model)
+    ends = time.monotonic() + asked.seconds
     with asked.out.open("a") as out:
         for number, file in enumerate(files):
             if time.monotonic() > ends:

@@ -62,7 +62,7 @@ def load(path: Path) -> Loaded:
 
 def make_case(loaded: Loaded, file: Path, context_tokens: int, seed: int) -> Case | None:
     """Return the case of a file, None where it is too short."""
-    tokens = loaded.tokenizer(file.read_text("utf-8"), add_special_tokens=True).input_ids
+    tokens = loaded.tokenizer(file.read_text("utf-8")[: 12 * context_tokens], add_special_tokens=True).input_ids
     if len(tokens) < context_tokens + NEXT_TOKENS + 1:
         return None
     context = tokens[:context_tokens]
