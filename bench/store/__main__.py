@@ -64,11 +64,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     figures["kill_of_server"] = kills.as_json(kills.drill_server(server, Path(folder, "b"), given.kills))
             finally:
                 server.stop()
-    source = provenance(("python", "-m", "bench.store", *(arguments or sys.argv[1:])), PACKAGES)
+    source = provenance(("python", "-m", "bench.store", *_repeatable(given)), PACKAGES)
     name = f"{source.name}{'' if sizes else '-drills'}"
     write_result(given.results / f"{name}.json", {"name": name, **source.as_json(), "figures": figures})
     print(json.dumps(figures, indent=1))
     return 0
+
+
+def _repeatable(given: argparse.Namespace) -> list[str]:
+    """Return the options that repeat a run, without where its result went."""
+    options = [
+        f"--records={given.records}",
+        *(["--postgres"] if given.postgres else []),
+        *([f"--kills={given.kills}"] if given.kills else []),
+    ]
+    return options + ([f"--load-s={given.load_s:g}", f"--load-records={given.load_records}"] if given.load_s else [])
 
 
 def _measure_sizes(sizes: Sequence[int], address: str) -> dict[str, Any]:
