@@ -91,6 +91,18 @@ def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
     assert run("SELECT clew.schema_number()", database=name) == [(99,)]
 
 
+def test_an_older_schema_is_upgraded(tmp_path: Path) -> None:
+    name = make_database()
+    PostgresStore(address(name), tmp_path, steps=STEPS[:1]).close()
+    assert run("SELECT clew.schema_number()", database=name) == [(1,)]
+    store = PostgresStore(address(name), tmp_path)
+    store.open_workspace(SPACE, "/r")
+
+    assert store.apply(SPACE, [FIRST]).added == 1
+    assert store.describe().schema == len(STEPS)
+    store.close()
+
+
 def test_a_schema_of_another_program_is_refused(tmp_path: Path) -> None:
     name = make_database()
     run("CREATE SCHEMA clew", "CREATE TABLE clew.records (id int)", database=name)
