@@ -51,8 +51,7 @@ def importance_of(store: Writer, *records: Record) -> list[Importance]:
 
 
 def forgotten(store: Writer, *, day: int) -> list[str]:
-    found = forget.move_idle_records(store, "w", now_ns=day * DAY_NS, folded_after_days=30, archived_after_days=1000, dry_run=True)
-    return found.folded
+    return forget.forget_idle(store, "w", forget.ForgetRules(30, 1000), now_ns=day * DAY_NS, dry_run=True).folded
 
 
 def test_the_kind_of_a_record_does_not_count() -> None:

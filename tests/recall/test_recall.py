@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -176,7 +177,15 @@ def test_two_runs_and_two_stores_answer_alike(engine: Engine, tmp_path: Path) ->
 
     question = "what dries fastest on wood, and how long do eggs boil?"
 
-    assert ask(engine, tmp_path, question) == ask(engine, tmp_path, question) == ask(other, tmp_path, question)
+    first, again, of_other = (ask(each, tmp_path, question) for each in (engine, engine, other))
+    assert first == again
+    assert first.turns
+    assert without_write_times(first) == without_write_times(of_other)
+
+
+def without_write_times(found: Recalled) -> Recalled:
+    """The two stores were not written at the same time."""
+    return replace(found, turns=tuple(replace(turn, status=replace(turn.status, recorded_at_ns=0)) for turn in found.turns))
 
 
 ASKED = date(2025, 6, 15)  # a Sunday
