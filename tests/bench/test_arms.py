@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from bench.hindsight.arms import ARMS
 from bench.hindsight.trial import JudgedTrial
+from clew.compaction.keep import ScoringNetwork
 from clew.evaluation.cases import find_cases
 from clew.evaluation.evaluate import compute_budgets, score_windows
 from clew.text.tokens import make_counter
@@ -56,3 +58,19 @@ def test_talk_comes_before_tool_results_and_the_newest_results_before_older_ones
     assert "Settle the ledger." in window.text
     assert "folder of noise number 59" in window.text
     assert "from the ministry" not in window.text
+
+
+def test_clews_window_is_made_with_the_networks_that_it_is_given(trial: JudgedTrial) -> None:
+    """Those of the release may have seen the session."""
+
+    class Unused(Exception):
+        pass
+
+    class Network:
+        def __call__(self, features: object) -> object:
+            raise Unused
+
+    trial.using = cast("tuple[ScoringNetwork, ScoringNetwork]", (Network(), Network()))
+
+    with pytest.raises(Unused):
+        ARMS["clew"](trial, trial.history_tokens // 4)
