@@ -67,7 +67,7 @@ def test_clews_window_is_made_with_the_networks_that_it_is_given(trial: JudgedTr
         pass
 
     class Network:
-        def __call__(self, features: object) -> object:
+        def __call__(self, _features: object) -> object:
             raise Unused
 
     trial.using = cast("tuple[ScoringNetwork, ScoringNetwork]", (Network(), Network()))
