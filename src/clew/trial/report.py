@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from math import exp, log, sqrt
-from statistics import NormalDist
 
 import numpy as np
 
@@ -205,11 +204,3 @@ def _say_not_yet(trial: Trial, final: Sequence[object]) -> str:
     if trial.stopped_ns:
         return f"it was stopped after {len(final)} of {trial.plan.sessions} sessions, so nothing is concluded"
     return f"{len(final)} of {trial.plan.sessions} sessions are final"
-
-
-def find_power(plan: Plan, difference: float, *, judged: int, completed: float) -> float:
-    """Return the chance that `judged` sessions show that no more than the margin is lost, where `difference` is the true one."""
-    n = judged / 2
-    spread = sqrt((completed * (1 - completed) + (completed + difference) * (1 - completed - difference)) / n)
-    normal = NormalDist()
-    return normal.cdf((plan.margin + difference) / spread - normal.inv_cdf(1 - plan.completion_alpha / 2))

@@ -58,7 +58,6 @@ class StoredState(msgspec.Struct, frozen=True):
     digest: str
     is_checked: bool
     prefill_s: float
-    made_at_ns: int
     used_at_ns: int
 
     @property
@@ -140,7 +139,7 @@ class ModelStates:
         finally:
             part.unlink(missing_ok=True)
         now = time.time_ns()
-        state = StoredState(name, model, identity, head, tail, size, digest, is_checked, round(evaluated.prompt_s, 3), now, now)
+        state = StoredState(name, model, identity, head, tail, size, digest, is_checked, round(evaluated.prompt_s, 3), now)
         self._write(state)
         self._keep_budget()
         return state
