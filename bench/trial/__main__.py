@@ -19,7 +19,8 @@ from typing import Any
 
 from bench.machine import provenance, write_result
 from bench.trial.outcomes import RealOutcome, measure_folder
-from bench.trial.simulate import Effect, Scenario, simulate, simulate_peeking
+from bench.trial.simulate import Effect, Scenario, simulate
+from clew.trial.plan import MARGIN, Assumptions, plan_sessions
 
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("numpy", "msgspec")
@@ -51,25 +52,35 @@ def make_scenarios(completed: float) -> tuple[Scenario, ...]:
         Scenario("costs 30 % more", 500, Effect(cost=1.3)),
         Scenario("costs 30 % less, three parts", 500, Effect(cost=0.7), parts=ALL),
         Scenario("nothing, looked at every 50 sessions", 500, looks_every=50),
+        Scenario("nothing, three parts, looked at every 50", 500, parts=ALL, looks_every=50),
+        Scenario("nothing, three parts", 100, parts=ALL),
+        Scenario("nothing, as many as are planned", plan_sessions(MARGIN, 1, Assumptions())),
+        Scenario("nothing, three parts, as many as planned", plan_sessions(MARGIN, 3, Assumptions()), parts=ALL),
+        Scenario("costs 30 % less, three parts, as planned", plan_sessions(MARGIN, 3, Assumptions()), Effect(cost=0.7), parts=ALL),
+        Scenario("20 points lost, three parts, as planned", plan_sessions(MARGIN, 3, Assumptions()), Effect(lost=lose(0.20)), parts=ALL),
     )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 0, or 2 when there are no sessions."""
     parser = argparse.ArgumentParser(prog="python -m bench.trial", description=__doc__)
-    parser.add_argument("--sessions", type=Path, required=True, metavar="DIR", help="a folder for each repository, with its transcripts")
+    source_of = parser.add_mutually_exclusive_group(required=True)
+    source_of.add_argument("--sessions", type=Path, metavar="DIR", help="a folder for each repository, with its transcripts")
+    source_of.add_argument("--outcomes", type=Path, metavar="FILE", help="an earlier result, whose outcomes are drawn from")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only every N-th session")
     parser.add_argument("--runs", type=int, default=1000, metavar="N", help="simulated trials of each kind")
     parser.add_argument("--only", default="", metavar="NUMBERS", help="scenarios by their numbers (0,3); the others stay as they are")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the result")
     given = parser.parse_args(arguments)
-    source = provenance(("python", "-m", "bench.trial", "--sessions", given.sessions.name, "--runs", str(given.runs)), PACKAGES)
+    drawn_from = ("--sessions", given.sessions.name) if given.sessions else ("--outcomes", given.outcomes.name)
+    source = provenance(("python", "-m", "bench.trial", *drawn_from, "--runs", str(given.runs)), PACKAGES)
     path = given.results / f"{source.name}.json"
     before: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-    outcomes = [RealOutcome(**row) for row in before.get("outcomes", ())] or measure_folder(given.sessions, every=given.every)
+    measured = json.loads(given.outcomes.read_text("utf-8")) if given.outcomes else before
+    outcomes = [RealOutcome(**row) for row in measured.get("outcomes", ())] or measure_folder(given.sessions, every=given.every)
     judged = [each for each in outcomes if each.is_completed is not None]
     if not judged:
-        print(f"error: {given.sessions}: no session whose work can be judged", file=sys.stderr)
+        print(f"error: {given.sessions or given.outcomes}: no session whose work can be judged", file=sys.stderr)
         return 2
     scenarios = make_scenarios(fmean(bool(each.is_completed) for each in judged))
     rows: dict[int, dict[str, Any]] = {row["number"]: row for row in before.get("rows", ())}
@@ -101,19 +112,26 @@ def table(result: Mapping[str, Any]) -> str:
             f"{shares['not shown either way']:>7.1%} {shares['not inferior']:>10.1%} "
             f"{counts.get('any', 0) / runs:>7.1%} [{low:.1%}, {high:.1%}]"
         )
+        if "false_interval" in row:
+            low, high = row["false_interval"]
+            lines.append(f"{'':<42} of another part: {counts.get('false', 0) / runs:.1%} [{low:.1%}, {high:.1%}]")
+        if "peeking_interval" in row:
+            low, high = row["peeking_interval"]
+            early, peeked = counts.get("before the end", 0) / runs, counts["by peeking"] / runs
+            lines.append(f"{'':<42} before the end: {early:.1%}; by whoever judged at each look: {peeked:.1%} [{low:.1%}, {high:.1%}]")
     return "\n".join(lines)
 
 
 def _row(scenario: Scenario, outcomes: Sequence[RealOutcome], runs: int, seed: int) -> dict[str, Any]:
     started = time.perf_counter()
-    if scenario.looks_every:
-        runs = max(1, runs // 5)
-        counts = Counter({"any": simulate_peeking(scenario, outcomes, runs, seed)})
-    else:
-        counts = simulate(scenario, outcomes, runs, seed)
+    counts = simulate(scenario, outcomes, runs, seed)
     seconds = round(time.perf_counter() - started, 1)
-    claims = _interval(counts["any"], runs)
-    return {**asdict(scenario), "runs": runs, "counts": dict(sorted(counts.items())), "claims_interval": claims, "seconds": seconds}
+    intervals = {"claims_interval": _interval(counts["any"], runs)}
+    if len(scenario.parts) > 1:
+        intervals["false_interval"] = _interval(counts["false"], runs)
+    if scenario.looks_every:
+        intervals["peeking_interval"] = _interval(counts["by peeking"], runs)
+    return {**asdict(scenario), "runs": runs, "counts": dict(sorted(counts.items())), **intervals, "seconds": seconds}
 
 
 def _interval(hits: int, runs: int) -> list[float]:

@@ -16,7 +16,7 @@ from bench.trial.outcomes import RealOutcome
 from clew.trial.log import Assignment, Trial, draw
 from clew.trial.outcome import SessionOutcome
 from clew.trial.plan import Assumptions, Plan
-from clew.trial.report import Verdict, build_report
+from clew.trial.report import PartResult, Verdict, build_report
 
 DRAWS = 999  # of labels in one simulated trial: enough for an end of an interval, and fast
 
@@ -45,6 +45,8 @@ def simulate(scenario: Scenario, outcomes: Sequence[RealOutcome], runs: int, see
     """Return how often each verdict fell on the first part, how often it was called not worse, and something was claimed of any part.
 
     `false` counts runs with a claim on any other part than the first.
+    With `looks_every`, the report is read after every so many sessions: `before the end` counts runs in which it claimed something before
+    the planned number, and `by peeking` those in which somebody who judged what was there at each look would have stopped at a claim.
     """
     random = np.random.default_rng(seed)
     counts: Counter[str] = Counter()
@@ -53,27 +55,32 @@ def simulate(scenario: Scenario, outcomes: Sequence[RealOutcome], runs: int, see
         report = build_report(trial, draws=DRAWS, with_secondary=False)
         counts[report.parts[0].verdict.value] += 1
         counts["not inferior"] += report.parts[0].completed is not None and report.parts[0].completed.low > -scenario.margin
-        counts["false"] += any(part.verdict in (Verdict.HELPS, Verdict.HARMS) for part in report.parts[1:])
-        counts["any"] += any(part.verdict in (Verdict.HELPS, Verdict.HARMS) for part in report.parts)
+        counts["false"] += _claims(report.parts[1:])
+        counts["any"] += _claims(report.parts)
+        if scenario.looks_every:
+            looks = range(scenario.looks_every, scenario.sessions, scenario.looks_every)
+            early = any(_claims(build_report(_cut(trial, trial.plan, seen), draws=DRAWS, with_secondary=False).parts) for seen in looks)
+            counts["before the end"] += early
+            counts["by peeking"] += _claims(report.parts) or any(_peek(scenario, trial, seen) for seen in looks)
     return counts
 
 
-def simulate_peeking(scenario: Scenario, outcomes: Sequence[RealOutcome], runs: int, seed: int) -> int:
-    """Return in how many trials something would be claimed by whoever looked after every `looks_every` sessions, and stopped at a claim.
+def _claims(parts: Sequence[PartResult]) -> bool:
+    return any(part.verdict in (Verdict.HELPS, Verdict.HARMS) for part in parts)
 
-    `clew trial` does not let anybody: this is what it spares.
-    """
-    random = np.random.default_rng(seed)
-    claimed = 0
-    for _ in range(runs):
-        whole = make_trial(scenario, outcomes, random)
-        for seen in range(scenario.looks_every, scenario.sessions + 1, scenario.looks_every):
-            plan = Plan("peek", 0, scenario.parts, seen, margin=scenario.margin)
-            part = build_report(Trial(Path(), plan, "", whole.assigned, whole.outcomes), draws=DRAWS, with_secondary=False).parts[0]
-            if part.verdict in (Verdict.HELPS, Verdict.HARMS):
-                claimed += 1
-                break
-    return claimed
+
+def _peek(scenario: Scenario, trial: Trial, seen: int) -> bool:
+    """Whether something would be claimed if no more sessions had been planned than there are; `clew trial` never assumes that."""
+    plan = Plan("peek", 0, scenario.parts, seen, margin=scenario.margin)
+    return _claims(build_report(_cut(trial, plan, seen), draws=DRAWS, with_secondary=False).parts)
+
+
+def _cut(trial: Trial, plan: Plan, seen: int) -> Trial:
+    """The trial as its log tells it after so many sessions."""
+    sessions = list(trial.assigned)[:seen]
+    return Trial(
+        Path(), plan, "", {each: trial.assigned[each] for each in sessions}, {each: trial.outcomes[each] for each in sessions}
+    )  # fmt: skip
 
 
 def make_trial(scenario: Scenario, outcomes: Sequence[RealOutcome], random: np.random.Generator) -> Trial:
