@@ -249,6 +249,10 @@ class Engine:
         """Return what was added to some logged prompts of a session, the latest being number 0, and how many are logged."""
         return usecases.packets.list_packets(self.store, path, session, first=first, count=count)
 
+    def list_added_files(self, path: Path, session: str) -> list[tuple[int, str]]:
+        """Return (time of the prompt in ns, path) of every file that the agent was shown beside a logged prompt of a session."""
+        return usecases.packets.list_added_files(self.store, path, session)
+
     def build_map(self, path: Path, *, budget_tokens: int, tokenizer: str) -> Packet:
         """Return an overview of a repository, or of the folder or file in it that `path` names: its most used files and symbols."""
         return usecases.retrieve.retrieve_map(self.store, self.settings, path, budget_tokens=budget_tokens, tokenizer=tokenizer)

@@ -24,7 +24,7 @@ def test_a_plan_opens_what_is_said_and_nothing_of_the_difference_is_said_before_
         assert said.startswith("Registered ")
         assert "sha256" in said.splitlines()[0]
         assert "Hypothesis: with prompts" in " ".join(said.split())
-    assert "Not yet: 1 sessions are still needed" in " ".join(waiting.text.split())
+    assert "Not yet: 1 session is still needed" in " ".join(waiting.text.split())
     assert "with − without" not in waiting.text
     value = clew("trial", "status", "--json").json
     assert value["parts"] == [
@@ -52,7 +52,7 @@ def test_at_its_end_each_part_has_a_verdict_with_intervals(clew: Call, home: Pat
     assert "compaction: " in said
     assert "margin −20 points" in said
     assert "billed, with against without: -6" in said
-    assert "The last lines are no tests" in said
+    assert "Only the first two measures decide" in said
 
 
 def test_stop_ends_it_and_says_that_fewer_conclude_nothing(clew: Call, home: Path) -> None:

@@ -191,3 +191,39 @@ def test_a_session_is_final_a_day_after_its_end_once_another_has_begun(tmp_path:
 
     assert found is not None
     assert found.is_completed is True
+
+
+def test_an_addition_is_used_where_its_file_was_read_or_changed_after_its_prompt(tmp_path: Path) -> None:
+    """Read before the prompt, never touched, and touched by a call that failed are not used."""
+    script = checked(edited())
+    script.run("cat src/shown.py", "TAX = 2")
+    script.run("cat src/absent.py", "cat: src/absent.py: No such file or directory", 1)
+    read = read_session([script.save(tmp_path, "s.jsonl")])
+    end_ns = max(each.at_ns for each in read.observations)
+    named = ("src/ledger.py", "src/shown.py", "src/absent.py", "src/other.py")
+    told = measure_outcome("s", read, None, at_ns=1, added=[*((1, path) for path in named), (end_ns, "src/ledger.py")])
+
+    assert (told.additions, told.additions_used) == (5, 2)
+
+
+def test_a_trial_asks_for_the_additions_of_each_session_that_counts_as_one(tmp_path: Path) -> None:
+    log = TrialLog(tmp_path / "home")
+    log.start(("prompts",), 100, margin=0.1, assumed=Assumptions())
+    session, fork = "aaaaaaaa-0000-4000-8000-000000000001", "bbbbbbbb-0000-4000-8000-000000000001"
+    log.assign(session, FOLDER)
+    log.assign(fork, FOLDER, origin=session)
+    checked(edited(session)).save(tmp_path / "sessions", f"{session}.jsonl")
+    log.stop()
+    trial = log.read_current()
+    assert trial is not None
+    asked: list[tuple[str, str]] = []
+
+    def added_to(repository: str, name: str) -> list[tuple[int, str]]:
+        asked.append((repository, name))
+        return [(1, "src/ledger.py")]
+
+    [found] = measure_pending(trial, lambda _: [tmp_path / "sessions"], added_to, now_ns=2)
+
+    assert asked == [(FOLDER, session), (FOLDER, fork)]
+    assert found is not None
+    assert (found.additions, found.additions_used) == (2, 2)

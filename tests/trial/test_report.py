@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import exp
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -146,3 +147,18 @@ def test_completed_work_comes_first_and_harm_is_called_harm(
         return Interval(sum(ends) / 2, *ends, 200, 200)
 
     assert decide(interval(completed) if completed else None, interval(cost), PLAN)[0] is wanted
+
+
+def test_additions_used_are_told_at_the_end_and_not_before() -> None:
+    def with_additions(final: int | None) -> Trial:
+        trial = trial_of(40, final=final)
+        for session, outcome in trial.outcomes.items():
+            if "prompts" not in trial.assigned[session].without:
+                trial.outcomes[session] = msgspec.structs.replace(outcome, additions=4, additions_used=1)
+        return trial
+
+    share = build_report(with_additions(None)).additions
+    assert share is not None
+    assert (share.value, share.used, share.whole, share.groups) == (0.25, 21, 84, 21)
+    assert share.low < 0.25 < share.high
+    assert build_report(with_additions(39)).additions is None

@@ -7,7 +7,7 @@ from math import inf
 import numpy as np
 import pytest
 
-from clew.trial.statistics import compare_means, compare_shares
+from clew.trial.statistics import compare_means, compare_shares, estimate_share
 
 
 @pytest.mark.parametrize(
@@ -77,3 +77,33 @@ def test_the_interval_does_not_depend_on_the_order_of_the_sessions() -> None:
     assert found == again
     assert found is not None
     assert found.low <= found.value <= found.high
+
+
+def test_a_share_of_what_resembles_each_other_within_sessions_is_held_by_its_interval() -> None:
+    """Most of 400 draws from sessions whose own shares differ hold the true one; each member for itself would hold it far less often."""
+    random = np.random.default_rng(11)
+    held = narrow = 0
+    for _ in range(400):
+        whole = random.integers(1, 12, 25)
+        used = random.binomial(whole, random.beta(1.5, 3.5, 25))
+        found = estimate_share(used.tolist(), whole.tolist(), alpha=0.05)
+        assert found is not None
+        held += found.low <= 0.3 <= found.high
+        alone = 1.96 * (found.value * (1 - found.value) / found.whole) ** 0.5
+        narrow += abs(found.value - 0.3) <= alone
+
+    assert held / 400 >= 0.92
+    assert held > narrow + 20
+
+
+@pytest.mark.parametrize(("used", "whole"), [([0, 0, 0], [4, 2, 0]), ([3, 5], [3, 5]), ([2], [4])])
+def test_a_share_of_few_sessions_has_a_wide_interval_within_0_and_1(used: list[int], whole: list[int]) -> None:
+    found = estimate_share(used, whole, alpha=0.05)
+
+    assert found is not None
+    assert 0 <= found.low <= found.value <= found.high <= 1
+    assert found.high - found.low > 0.5
+
+
+def test_a_share_of_nothing_is_none() -> None:
+    assert estimate_share([0, 0], [0, 0], alpha=0.05) is None

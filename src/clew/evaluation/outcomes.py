@@ -19,7 +19,7 @@ from clew.records import FileStatus, Observation, ObservationKind, TaskState, To
 from clew.task.commands import analyse_command
 from clew.task.git import GitEffectKind, parse_git_effect
 from clew.task.outcomes import has_failed
-from clew.task.paths import relative_path
+from clew.task.paths import find_touched_files, relative_path
 from clew.task.prompts import extract_typed_text
 from clew.task.tracker import TaskTracker
 from clew.text.tokens import NEWEST_FAMILY, make_counter
@@ -30,6 +30,7 @@ from clew.trial.outcome import SessionOutcome
 
 SEEN_CHARS_MIN = 80  # of an output; a shorter one is seen again by chance. Guess
 _CHANGES = (ToolKind.EDIT, ToolKind.WRITE)
+_USES = ("read", "edit", "write")
 _LOOKS = (ToolKind.READ, ToolKind.SEARCH)
 _REPLIES = (ObservationKind.MESSAGE, ObservationKind.THINKING, ObservationKind.CALL)
 _TAKES_BACK = (GitEffectKind.PUT_BACK, GitEffectKind.RESET, GitEffectKind.DROP, GitEffectKind.REVERT)
@@ -77,10 +78,13 @@ def read_session(paths: Sequence[Path], *, until_ns: int = 0) -> ReadSession:
     return ReadSession(tuple(observations), tuple(lines), tuple(agent_lines))
 
 
-def measure_outcome(session: str, read: ReadSession, after: ReadSession | None, *, at_ns: int, root: str = "") -> SessionOutcome:
+def measure_outcome(
+    session: str, read: ReadSession, after: ReadSession | None, *, at_ns: int, root: str = "", added: Sequence[tuple[int, str]] = ()
+) -> SessionOutcome:  # fmt: skip
     """Return what came of a session.
 
     after  the next session of the same repository; None while there is none.
+    added  (time in ns, path) of the files that were named beside its prompts.
     root   folder of the repository; "" takes the session's own.
     Cost   a pass of the tracker over both, and a count of what the model wrote.
     """
@@ -98,6 +102,7 @@ def measure_outcome(session: str, read: ReadSession, after: ReadSession | None, 
         session, at_ns, is_completed, why, units, requests,
         sum(each.kind is ObservationKind.PROMPT and not each.is_meta and bool(extract_typed_text(each.text)) for each in main),
         sum(each.kind is ObservationKind.BOUNDARY for each in main), rereads, repeated, _time_first_edit(main),
+        len(added), _count_used(added, read.observations, tracker.root),
     )  # fmt: skip
 
 
@@ -207,6 +212,18 @@ def _count_repeats(main: Sequence[Observation]) -> tuple[int, int]:
             rereads += key in seen
             seen.add(key)
     return rereads, repeated
+
+
+def _count_used(added: Sequence[tuple[int, str]], observations: Iterable[Observation], root: str) -> int:
+    """Return how many of these files were read or changed after the prompt that they were named beside, subagents included."""
+    last: dict[str, int] = {}
+    for each in observations if added else ():
+        call = each.call
+        if each.kind is ObservationKind.RESULT and call is not None and call.result is not None and has_failed(call.result) is False:
+            for touch in find_touched_files(call):
+                if touch.how in _USES and (path := relative_path(touch.path, call.workdir or each.cwd, root)):
+                    last[path] = max(last.get(path, 0), each.at_ns)
+    return sum(last.get(path, 0) > at_ns for at_ns, path in added)
 
 
 def _time_first_edit(main: Sequence[Observation]) -> float | None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 
@@ -25,6 +26,9 @@ DAY_NS = 86_400_000_000_000
 FINAL_DAYS, FINAL_DAYS_MAX = 1, 7  # guesses: most sessions are gone on with on the same day or not at all
 HEAD_BYTES = 64 << 10  # of a transcript, in which its first time stands
 
+AddedFiles: TypeAlias = Callable[[str, str], Sequence[tuple[int, str]]]
+"""Given the folder of a repository and a session: (time of the prompt in ns, path) of each file that was named beside its prompts."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Found:
@@ -36,10 +40,13 @@ class _Found:
     last_ns: int
 
 
-def measure_pending(trial: Trial, folders_of: Callable[[str], Sequence[Path]], *, now_ns: int) -> Iterator[SessionOutcome | None]:
+def measure_pending(
+    trial: Trial, folders_of: Callable[[str], Sequence[Path]], added_to: AddedFiles = lambda _repository, _session: (), *, now_ns: int
+) -> Iterator[SessionOutcome | None]:
     """Yield, for each session that was drawn and has no outcome yet, its outcome if that is final now, else None.
 
     folders_of  returns the folders that hold the transcripts of a repository.
+    added_to    returns what was named beside the prompts of a session of a repository.
     A trial that was stopped is measured at once, up to its end.
     """
     known: dict[str, list[_Found]] = {}
@@ -48,10 +55,10 @@ def measure_pending(trial: Trial, folders_of: Callable[[str], Sequence[Path]], *
             continue
         if each.repository not in known:
             known[each.repository] = list(_list_transcripts(folders_of(each.repository)))
-        yield _measure(trial, each, known[each.repository], now_ns)
+        yield _measure(trial, each, known[each.repository], added_to, now_ns)
 
 
-def _measure(trial: Trial, drawn: Assignment, transcripts: Sequence[_Found], now_ns: int) -> SessionOutcome | None:
+def _measure(trial: Trial, drawn: Assignment, transcripts: Sequence[_Found], added_to: AddedFiles, now_ns: int) -> SessionOutcome | None:
     sessions = trial.list_sessions(drawn.session)
     own = sorted((each for each in transcripts if each.session in sessions), key=lambda each: sessions.index(each.session))
     now_ns = trial.stopped_ns or now_ns
@@ -68,7 +75,8 @@ def _measure(trial: Trial, drawn: Assignment, transcripts: Sequence[_Found], now
         follow = _read(after)
     except (NotReadable, OSError):
         return SessionOutcome(drawn.session, now_ns, why="its transcript cannot be read")
-    return measure_outcome(drawn.session, read, follow, at_ns=now_ns)
+    added = [each for session in sessions for each in added_to(drawn.repository, session)]
+    return measure_outcome(drawn.session, read, follow, at_ns=now_ns, added=added)
 
 
 def _read(after: _Found | None) -> ReadSession | None:

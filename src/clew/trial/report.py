@@ -16,7 +16,7 @@ import numpy as np
 from clew.trial.log import Assignment, Trial
 from clew.trial.outcome import SECONDARY, SessionOutcome
 from clew.trial.plan import Plan, find_detectable_saving, plan_cost_sessions, plan_sessions
-from clew.trial.statistics import DRAWS, Interval, compare_means, compare_shares
+from clew.trial.statistics import DRAWS, Interval, Share, compare_means, compare_shares, estimate_share
 
 JUDGED_MIN = 8  # judged sessions in each arm: below it no interval of completed work is shown; guess
 SECONDARY_ALPHA = 0.05
@@ -79,6 +79,7 @@ class TrialReport:
     is_decided   all planned sessions are final; before that `parts` hold no figures.
     still        sessions that are still to be drawn, or to become final.
     detectable   the smallest saving, as a share, that the planned number shows with a power of 80 %.
+    additions    share of the files named beside prompts that were read or changed afterwards; None until it is decided, and for none.
     """
 
     plan: Plan
@@ -89,6 +90,7 @@ class TrialReport:
     still: int
     detectable: float
     parts: tuple[PartResult, ...]
+    additions: Share | None = None
 
 
 def build_report(trial: Trial, *, draws: int = DRAWS, with_secondary: bool = True) -> TrialReport:
@@ -104,8 +106,10 @@ def build_report(trial: Trial, *, draws: int = DRAWS, with_secondary: bool = Tru
     else:
         parts = [PartResult(part, Verdict.NOT_YET, _say_not_yet(trial, final)) for part in plan.parts]
     detectable = find_detectable_saving(plan.sessions, len(plan.parts), log_sd)
+    additions = _share_used(final) if is_decided else None
     return TrialReport(
-        plan, trial.plan_digest, progress, is_decided, bool(trial.stopped_ns), plan.sessions - len(final), detectable, tuple(parts)
+        plan, trial.plan_digest, progress, is_decided, bool(trial.stopped_ns), plan.sessions - len(final), detectable, tuple(parts),
+        additions,
     )  # fmt: skip
 
 
@@ -181,6 +185,10 @@ def _count_needed(plan: Plan, verdict: Verdict, completed: Interval | None, fina
         assumed = type(plan.assumed)(share, max(measured.judged / len(final), 0.05), measured.log_sd or plan.assumed.log_sd)
         return plan_sessions(plan.margin, len(plan.parts), assumed)
     return plan_cost_sessions(plan.cost_margin, len(plan.parts), measured.log_sd or plan.assumed.log_sd)
+
+
+def _share_used(final: Sequence[tuple[Assignment, SessionOutcome]]) -> Share | None:
+    return estimate_share([of.additions_used for _, of in final], [of.additions for _, of in final], alpha=SECONDARY_ALPHA)
 
 
 def _count_progress(trial: Trial, final: Sequence[tuple[Assignment, SessionOutcome]]) -> Progress:

@@ -35,6 +35,40 @@ class Interval:
     n_without: int
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A share and its interval. used, whole  what it is a share of; groups  sessions that these are of."""
+
+    value: float
+    low: float
+    high: float
+    used: int
+    whole: int
+    groups: int
+
+
+def estimate_share(used: Sequence[int], whole: Sequence[int], *, alpha: float) -> Share | None:
+    """Return the share Σ used / Σ whole of groups whose members resemble each other, with its interval at 1 − `alpha`; None for nothing.
+
+    Source  Dean and Pagano 2015: Wilson's interval with the effective number of members, by the variance between groups and Student's t.
+    Where all are used, or none, that variance is 0, and each group counts once.
+    """
+    pairs = [(a, n) for a, n in zip(used, whole, strict=True) if n]
+    total, groups = sum(n for _, n in pairs), len(pairs)
+    if not total:
+        return None
+    share = sum(a for a, _ in pairs) / total
+    limit = _NORMAL.inv_cdf(1 - alpha / 2)
+    spread = groups / (groups - 1) * sum((a - share * n) ** 2 for a, n in pairs) / total**2 if groups > 1 else 0.0
+    effective = share * (1 - share) / spread if spread else groups
+    if groups > 1:
+        effective *= (limit / _student(limit, groups - 1)) ** 2
+    effective = min(effective, total)
+    middle = (share + limit**2 / (2 * effective)) / (1 + limit**2 / effective)
+    half = limit * sqrt(share * (1 - share) / effective + limit**2 / (4 * effective**2)) / (1 + limit**2 / effective)
+    return Share(share, max(0.0, middle - half), min(1.0, middle + half), sum(a for a, _ in pairs), total, groups)
+
+
 def compare_shares(outcomes: Sequence[bool], is_with: Sequence[bool], strata: Sequence[str], *, alpha: float) -> Interval | None:
     """Return the difference of two shares with its interval at 1 − `alpha`; None where no stratum has sessions of both arms.
 
@@ -101,6 +135,11 @@ def compare_means(
     low = float(shifts[cut]) if 0 <= cut < len(shifts) else -np.inf
     high = float(shifts[len(shifts) - 1 - cut]) if 0 <= cut < len(shifts) else np.inf
     return Interval(observed, low, high, int(label.sum()), int((~label).sum()))
+
+
+def _student(z: float, freedom: int) -> float:
+    """The quantile of Student's t where that of the normal is `z`, within 2 % from three degrees of freedom on. Source: Fisher 1926."""
+    return z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
 
 
 def _draw_sums(pair: Floats, ones: int, draws: int, random: np.random.Generator) -> Floats:

@@ -88,6 +88,14 @@ def list_packets(store: Reader, path: Path, session: str, *, first: int, count: 
         return [_explain(snapshot, record, records, noise) for record in logged[first : first + count]], len(logged)
 
 
+def list_added_files(store: Reader, path: Path, session: str) -> list[tuple[int, str]]:
+    """Return (time of the prompt in ns, path) of every file that the agent was shown beside a logged prompt, the earliest first."""
+    key, _ = find_memory(store, path)
+    with store.snapshot(LOCAL, key) as snapshot:
+        logged = [(record, read_packet(record)) for record in snapshot.records_of_sources(packets_source(session))]
+    return [(record.at_ns, entry.path) for record, packet in logged if packet.is_shown for entry in packet.entries if entry.path]
+
+
 def _session_records(snapshot: Snapshot, session: str) -> list[Record]:
     return snapshot.records_of_sources(f"session:{session}", f"session:{session}/live")
 

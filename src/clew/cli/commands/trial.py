@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import shutil
 import textwrap
-import time
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
 from clew.cli import output
-from clew.cli.open import load_settings
+from clew.cli.open import load_settings, open_engine
 from clew.cli.options import format_examples, json_option, quiet_option
 from clew.cli.progress import show_progress
-from clew.records.wording import format_count
 
 if TYPE_CHECKING:
     from clew.trial.log import Trial, TrialLog
@@ -67,7 +64,7 @@ def command(
     else:
         trial = _require(log)
     if action in ("report", "stop"):
-        trial = _measure(log, trial, is_quiet=is_quiet or is_json)
+        trial = _measure(log, is_quiet=is_quiet or is_json)
     _show(trial, is_json=is_json, is_new=action == "start")
 
 
@@ -88,20 +85,12 @@ def _require(log: TrialLog) -> Trial:
     return trial
 
 
-def _measure(log: TrialLog, trial: Trial, *, is_quiet: bool) -> Trial:
+def _measure(log: TrialLog, *, is_quiet: bool) -> Trial:
     """Write down the outcomes that are final by now, and return the trial with them."""
-    from clew.adapters.clients import find_repository_transcript_dirs
-    from clew.evaluation.trials import measure_pending
+    from clew.adapters.trials import measure_final
 
-    waiting = len(trial.drawn) - len(trial.outcomes)
-    with show_progress(is_quiet=is_quiet) as show:
-        pending = measure_pending(trial, lambda root: find_repository_transcript_dirs(Path(root)), now_ns=time.time_ns())
-        for done, outcome in enumerate(pending, 1):
-            if outcome is not None:
-                log.record_outcome(outcome)
-            if show:
-                show("reading sessions", done, waiting)
-    return _require(log)
+    with open_engine() as engine, show_progress(is_quiet=is_quiet) as show:
+        return measure_final(log, engine, lambda done, total: show("reading sessions", done, total) if show else None)
 
 
 def _show(trial: Trial, *, is_json: bool, is_new: bool) -> None:
@@ -122,6 +111,7 @@ def _to_json(trial: Trial, report: TrialReport) -> dict[str, Any]:
         "detectable_saving": round(report.detectable, 4),
         "all_arms": asdict(report.progress),
         "parts": [_part_to_json(part) for part in report.parts],
+        "additions_used": asdict(report.additions) if report.additions else None,
     }
 
 
@@ -146,80 +136,25 @@ def _interval_to_json(found: Interval | None) -> dict[str, Any] | None:
 
 
 def _to_text(trial: Trial, report: TrialReport, *, is_new: bool) -> str:
-    plan, progress = report.plan, report.progress
-    lines = [f"Registered {_date(plan.started_ns)}, sha256 {report.plan_digest[:16]}…: {plan.describe()}", ""]
+    from clew.trial import wording
+
+    lines = [wording.describe_plan(trial), ""]
     if is_new:
-        lines += [_describe_start(report), ""]
-    ended = f" Stopped {_date(trial.stopped_ns)}." if trial.stopped_ns else ""
-    lines.append(
-        f"{format_count(progress.drawn, 'session')} drawn, {progress.final:,} final, of {plan.sessions:,} planned.{ended} All of them "
-        f"together: work completed in {progress.median_words}."
-    )
+        lines += [wording.describe_start(report), ""]
+    lines.append(wording.describe_progress(trial, report))
     if not report.is_decided and not is_new:
-        lines += ["", _describe_waiting(trial, report)]
+        lines += ["", wording.describe_waiting(trial, report)]
     for part in report.parts if report.is_decided else ():
-        lines += ["", *_describe_part(part, report)]
+        lines += ["", f"{part.part}: {part.verdict.value.upper()}. {wording.describe_verdict(part)}"]
+        for each in wording.list_measures(report.plan, part):
+            beside = f"; {each.beside}" if each.beside else ""
+            sessions = f" ({each.sessions})" if each.sessions else ""
+            lines.append(f"  {each.name}: {' '.join(filter(None, (each.value, each.interval)))}{sessions}{beside}")
+        if needed := wording.describe_needed(part):
+            lines.append(f"  {needed}")
+    if report.is_decided:
+        lines += ["", wording.NO_TESTS, "", wording.describe_additions(report.additions)]
     return "\n".join(_wrap(line) for line in lines) + "\n"
-
-
-def _describe_start(report: TrialReport) -> str:
-    return (
-        f"It begins with the next session. {report.plan.sessions:,} sessions tell whether work is lost; they show a change of cost "
-        f"only from {100 * report.detectable:.0f} % on. Sessions that run now have all of clew, and are not counted."
-    )
-
-
-def _describe_waiting(trial: Trial, report: TrialReport) -> str:
-    if trial.stopped_ns:
-        return f"No verdict: it was stopped after {report.progress.final:,} of {report.plan.sessions:,} sessions; fewer conclude nothing."
-    return (
-        f"Not yet: {report.still:,} sessions are still needed. Until then nothing is said of the difference, because whoever looks again "
-        "and again sees one by chance. A session is final a day after its last line once another has begun, else after a week."
-    )
-
-
-def _describe_part(part: PartResult, report: TrialReport) -> list[str]:
-    from clew.trial.outcome import SECONDARY
-
-    lines = [f"{part.part}: {part.verdict.value.upper()}. {part.why[:1].upper()}{part.why[1:]}."]
-    lines.append(f"  completed work, with − without: {_points(part.completed)}; margin −{100 * report.plan.margin:g} points")
-    lines.append(f"  billed, with against without: {_percent(part.cost)}")
-    if part.judged is not None:
-        lines.append(f"  sessions that could be judged: {_points(part.judged)}")
-    lines += [f"  {SECONDARY[name]}: {_number(found)}" for name, found in part.secondary]
-    if part.secondary:
-        lines.append("  The last lines are no tests: of many, one in twenty lies outside its interval by chance.")
-    if part.needed:
-        lines.append(f"  A new trial would need about {part.needed:,} sessions in all to show it.")
-    return lines
-
-
-def _points(found: Interval | None) -> str:
-    if found is None:
-        return "too few sessions to say"
-    return f"{100 * found.value:+.1f} points {_ends(found)}"
-
-
-def _percent(found: Interval | None) -> str:
-    if found is None:
-        return "not known, as no bill stands in the transcripts"
-    return f"{100 * found.value:+.1f} % {_ends(found)}"
-
-
-def _ends(found: Interval) -> str:
-    return f"[{_end(100 * found.low)}, {_end(100 * found.high)}] ({found.n_with} with, {found.n_without} without)"
-
-
-def _number(found: Interval) -> str:
-    return f"{found.value:+.2f} [{_end(found.low, 2)}, {_end(found.high, 2)}]"
-
-
-def _end(value: float, decimals: int = 1) -> str:
-    return f"{value:+.{decimals}f}" if abs(value) < float("inf") else ("+∞" if value > 0 else "−∞")
-
-
-def _date(at_ns: int) -> str:
-    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(at_ns / 1e9))
 
 
 def _wrap(line: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clew.adapters.page.views import actions, bill, code, compactions, evaluation, health, memory, now, prompts, sessions
+from clew.adapters.page.views import actions, bill, code, compactions, evaluation, health, memory, now, prompts, sessions, trial
 from clew.adapters.page.views.view import View
 
 VIEWS: tuple[tuple[str, View], ...] = (
@@ -19,12 +19,14 @@ VIEWS: tuple[tuple[str, View], ...] = (
     ("/code", code.show_code),
     ("/bill", bill.show_bill),
     ("/eval", evaluation.show_eval),
+    ("/trial", trial.show_trial),
     ("/health", health.show_health),
 )
 POSTS: tuple[tuple[str, View], ...] = (
     ("/actions/{action}/cancel", actions.cancel),
     ("/bill/start", bill.start_bill),
     ("/eval/start", evaluation.start_eval),
+    ("/trial/measure", trial.start_measuring),
     ("/sessions/{session}/mark", compactions.mark),
     ("/sessions/{session}/noise", prompts.mark_noise),
     ("/sessions/{session}/correct", sessions.correct),

@@ -22,6 +22,7 @@ NAVIGATION = (
     ("Code", "/code"),
     ("Bill", "/bill"),
     ("Eval", "/eval"),
+    ("Trial", "/trial"),
     ("Health", "/health"),
 )
 """Title and address of what stands in the head of every page."""
