@@ -1,161 +1,122 @@
-"""Command: `python -m bench.compress --sessions DIR`. What can be measured of compression without a model.
+"""Command: `python -m bench.compress --data SESSIONS --model FILE`. Judges what a model keeps of runs of chunks, by each state and cut.
 
-For each session: into how many parts it is cut, how long that takes, how much is masked. And of the judge of answers: lines
-that were copied from the session must be kept; the same lines with one name in them altered by one letter should be
-dropped. What counts as a name here is any word with a digit, an inner capital, or one of `_ . / -` inside: not what the
-judge itself looks for. Half of the altered names are of a line's first such word, half of any. No model is asked, so nothing
-is said of how good a model's texts are.
+Answers are kept in the work folder: a run that was stopped goes on, and a cut without all its arms is left out. Beside the arms stand the
+nets that have not seen the session, the newest lines, chance, an oracle, and the client's own summary whole. The measures are those of
+`train.distil.evaluate`: edited lines that stand verbatim, and rare names that stand with a line of theirs.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import random
-import re
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 
-import clew
-from bench.ingest.__main__ import SUFFIXES
-from bench.machine import provenance, write_result
-from clew.enrich.answer_check import check_answer
-from clew.enrich.models import DisabledModel, ModelAnswer, ModelRequest
-from clew.enrich.prompt import SYSTEM_PROMPT
-from clew.settings import Settings
+import msgspec
+
+from bench.compress.arms import SHIFTED, STATES, Answers, Arm, ArmCounts, OutOfTime, compress_chunks
+from bench.compress.check import CheckCounts, try_check
+from bench.compress.cuts import CHUNK_TOKENS, RUN_CHUNKS, STATE_TOKENS, Run, find_runs
+from bench.machine import REPOSITORY, provenance, write_result
+from clew.enrich.models.gguf import GgufModel
+from clew.enrich.models.known import KnownModels
+from clew.evaluation.needs import NeededEdit, NeededTerm, Needs
+from clew.evaluation.scores import SearchableWindow, score_needs
 from clew.text.tokens import make_counter
-from clew.transcript.session_files import find_session_files
+from train.distil.evaluate import MEASURES, SHARES, Judgement, as_table, score_cut, summarise
 
 RESULTS = Path(__file__).parent / "results"
-PACKAGES = ("msgspec", "numpy")
-CHUNK_TOKENS = 6000
-PIECE = re.compile(r"^<<[0-9a-f]{12} piece \[([0-9a-z]{8})\][^\n]*>>\n(.*?)(?=^<<[0-9a-f]{12} )", re.MULTILINE | re.DOTALL)
-NAME = re.compile(r"(?=[\w./-]{4,})[\w./-]*(?:\d|[a-z][A-Z]|\w[_./-]\w)[\w./-]*")
-LINE_CHARS = (12, 300)
-
-
-@dataclass(slots=True)
-class Counts:
-    """Of all sessions."""
-
-    sessions: int = 0
-    parts: int = 0
-    tokens: int = 0
-    masked: int = 0
-    plan_s: float = 0.0
-    plan_s_max: float = 0.0
-    copied: int = 0
-    copied_dropped: int = 0
-    altered: int = 0
-    altered_dropped: int = 0
-
-
-class Copying:
-    """A compressor that answers with one whole line of each piece, copied, and keeps what it was asked."""
-
-    name, place = "copying", "this process"
-
-    def __init__(self, draw: random.Random, counts: Counts) -> None:
-        self._draw, self._counts = draw, counts
-
-    def complete(self, request: ModelRequest) -> ModelAnswer:
-        """Answer, and try the judge on altered lines of the same answer."""
-        rows: list[tuple[str, str]] = []
-        pieces: dict[str, str] = dict(PIECE.findall(request.text))
-        for handle, text in pieces.items():
-            lines = [line.strip() for line in text.splitlines() if LINE_CHARS[0] <= len(line.strip()) <= LINE_CHARS[1]]
-            lines = [line for line in lines if "[" not in line]
-            if lines:
-                rows.append((self._draw.choice(lines), handle))
-        whole = "\n".join(pieces.values())
-        tokens = 1e9  # the length is not what is tried here
-        for line, handle in rows:
-            self._counts.copied += 1
-            kept = check_answer(
-                f"- {line} [{handle}]", is_cut=False, pieces=pieces, sent=request.text, tokens=tokens, counter=make_counter("claude")
-            )
-            self._counts.copied_dropped += not kept.lines
-            changed = self._altered(line, whole)
-            if changed:
-                self._counts.altered += 1
-                kept = check_answer(
-                    f"- {changed} [{handle}]", is_cut=False, pieces=pieces, sent=request.text, tokens=tokens, counter=make_counter("claude")
-                )
-                self._counts.altered_dropped += kept.invented
-        return ModelAnswer("\n".join(f"- {line} [{handle}]" for line, handle in rows[:8]))
-
-    def _altered(self, line: str, whole: str) -> str:
-        """The line with one letter or digit of one name changed, so that the name stands nowhere; "" where it has no name."""
-        found = list(NAME.finditer(line))
-        if not found:
-            return ""
-        name = found[0] if self._draw.random() < 0.5 else self._draw.choice(found)
-        places = [at for at in range(name.start(), name.end()) if line[at].isascii() and line[at].isalnum()]
-        for _ in range(8):
-            at = self._draw.choice(places) if places else -1
-            if at < 0:
-                return ""
-            alphabet = "0123456789" if line[at].isdigit() else "abcdefghijklmnopqrstuvwxyz"
-            changed = line[:at] + self._draw.choice(alphabet) + line[at + 1 :]
-            if changed[name.start() : name.end()] not in whole:
-                return changed
-        return ""
+WORK = REPOSITORY / "build" / "bench" / "compress"
+PACKAGES = ("msgspec", "numpy", "xllamacpp")
+TIMEOUT_S = 900.0
+NETS = "nets"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return 0, or 2 when there is no session."""
-    parser = argparse.ArgumentParser(prog="python -m bench.compress", description=__doc__)
-    parser.add_argument("--sessions", type=Path, required=True, metavar="DIR", help="folder with .jsonl and .jsonl.xz files at any depth")
-    parser.add_argument("--every", type=int, default=1, metavar="N", help="take each Nth session only, by name")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the result")
-    given = parser.parse_args(arguments)
-    found = sorted(file for file in given.sessions.rglob("*") if file.name.endswith(SUFFIXES))[:: given.every]
-    files = [file for file in found if find_session_files(file).client]
-    if not files:
-        print(f"error: {given.sessions}: no session\nhint: session files end in .jsonl or .jsonl.xz", file=sys.stderr)
+    """Run the command; return 0, or 2 for input that cannot be used."""
+    given = _parser().parse_args(arguments)
+    if given.data is None or not given.data.is_dir():
+        print("error: --data is needed, a folder of transcripts; or CLEW_BENCH_SESSIONS", file=sys.stderr)
         return 2
-    counts = Counts()
-    for file in files:
-        _measure(file, counts)
-    source = provenance(("python", "-m", "bench.compress", "--sessions", given.sessions.name, "--every", str(given.every)), PACKAGES)
-    figures = {
-        "sessions": counts.sessions,
-        "parts": counts.parts,
-        "tokens": counts.tokens,
-        "masked": counts.masked,
-        "plan_s": round(counts.plan_s, 2),
-        "plan_s_max": round(counts.plan_s_max, 2),
-        "copied": counts.copied,
-        "copied_kept": round(1 - counts.copied_dropped / max(counts.copied, 1), 4),
-        "altered": counts.altered,
-        "altered_dropped": round(counts.altered_dropped / max(counts.altered, 1), 4),
+    given.work.mkdir(parents=True, exist_ok=True)
+    known = KnownModels(given.work)
+    ends = time.monotonic() + given.seconds
+    done, counts, checked = Judgement(), dict[str, ArmCounts](), CheckCounts()
+    said: list[dict[str, str]] = []
+    summaries: list[int] = []
+    with closing(GgufModel(given.model, sha256="", known=known, timeout_s=TIMEOUT_S, threads=given.threads)) as model:
+        answers = Answers(given.work / f"{given.model.stem}.jsonl", model, lambda: time.monotonic() >= ends, time.monotonic)
+        for number, run in enumerate(find_runs(given.data)):
+            if number >= given.cuts:
+                break
+            before = {name: ArmCounts(**asdict(each)) for name, each in counts.items()}
+            try:
+                arms = compress_chunks(run.chunks, answers, counts)
+            except OutOfTime:
+                counts = before  # a cut counts whole or not at all
+                break
+            _score(run, arms, done, summaries)
+            said += [{"arm": arm.name, "said": text, "lines": lines} for arm in arms for text, lines in arm.said]
+            try_check(run.chunks, random.Random(run.judged.id), checked)
+            print(f"\r{len(done.sessions)} cuts, {run.judged.id[:8]}", end="", file=sys.stderr, flush=True)
+        source = provenance(("python", "-m", "bench.compress", "--model", given.model.name, "--cuts", str(given.cuts)), PACKAGES)
+        name, sha256 = model.name, model.sha256
+    print(file=sys.stderr)
+    (given.work / f"{given.model.stem}.said.json").write_bytes(msgspec.json.encode(said))  # to be read by a person, and not committed
+    base = f"{STATES[0]}, then nets"
+    pairs = [(f"{arm}, then nets", NETS) for arm in counts] + [(f"{arm}, then nets", base) for arm in STATES[1:]]
+    pairs += [(f"{arm}, shifted, then nets", f"{arm}, then nets") for arm in SHIFTED]
+    pairs += [(arm, "random") for arm in counts]
+    pairs = [pair for pair in pairs if done.sessions]
+    summary = summarise(done, pairs)
+    result = {
+        "name": f"{source.name}-{given.model.stem}",
+        **source.as_json(),
+        "model": {"name": name, "sha256": sha256},
+        "chunks": {"tokens": CHUNK_TOKENS, "of_a_run": RUN_CHUNKS, "state_tokens": STATE_TOKENS},
+        "answers_by_arm": {arm: asdict(each) for arm, each in counts.items()},
+        "check": asdict(checked),
+        "summary_tokens": sorted(summaries),
+        "figures": summary,
     }
-    write_result(given.results / f"{source.name}.json", {"name": source.name, **source.as_json(), "figures": figures})
-    print("\n".join(f"{name:16} {value}" for name, value in figures.items()))
+    print(as_table(summary) if done.sessions else "no cut has all its arms")
+    if not given.dry and done.sessions:
+        write_result(given.results / f"{result['name']}.json", result)
     return 0
 
 
-def _measure(file: Path, counts: Counts) -> None:
-    with tempfile.TemporaryDirectory(prefix="clew-bench-") as folder:
-        repo = Path(folder, "repo")
-        (repo / ".git").mkdir(parents=True)
-        engine = clew.open(settings=Settings(Path(folder, "home"), jobs=1), is_in_memory=True)
-        engine.ingest([file], repo=repo)
-        session = find_session_files(file).id
-        started = time.perf_counter()
-        told = engine.compress(repo, [session], DisabledModel(), tokenizer="claude", chunk_tokens=CHUNK_TOKENS, dry_run=True)
-        seconds = time.perf_counter() - started
-        counts.sessions += 1
-        counts.parts += told.parts
-        counts.tokens += told.tokens_sent - told.parts * make_counter("claude").count(SYSTEM_PROMPT)
-        counts.masked += told.masked
-        counts.plan_s += seconds
-        counts.plan_s_max = max(counts.plan_s_max, seconds)
-        copying = Copying(random.Random(0), counts)
-        engine.compress(repo, [session], copying, tokenizer="claude", chunk_tokens=CHUNK_TOKENS)
+def _score(run: Run, arms: Sequence[Arm], done: Judgement, summaries: list[int]) -> None:
+    """Add the scores of all arms of one run; the client's summary counts whole, whatever it costs."""
+    score_cut(run.judged, {arm.name: arm.kept for arm in arms}, done)
+    cut = run.judged
+    wanted = Needs(
+        edits=(NeededEdit("", cut.edited),) if cut.edited else (), terms=tuple(NeededTerm(text, evidence) for text, evidence in cut.terms)
+    )
+    scores = score_needs(SearchableWindow(run.summary), wanted) if run.summary else {}
+    for share in SHARES:
+        for measure, of in MEASURES.items():
+            done.values.setdefault(("client's summary, whole", share, measure), []).append(scores.get(of))
+    if run.summary:
+        summaries.append(make_counter("claude").count(run.summary))
+
+
+def _parser() -> argparse.ArgumentParser:
+    known = os.environ.get("CLEW_BENCH_SESSIONS")
+    parser = argparse.ArgumentParser(prog="python -m bench.compress", description="Does a model choose better lines than nets and chance?")
+    parser.add_argument("--data", type=Path, default=Path(known) if known else None, help="folder of transcripts, at any depth")
+    parser.add_argument("--model", type=Path, required=True, help="a GGUF file")
+    parser.add_argument("--cuts", type=int, default=40, help="number of cuts, one a session [40]")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no request after so many [no limit]")
+    parser.add_argument("--threads", type=int, default=1, help="of the model [1]")
+    parser.add_argument("--work", type=Path, default=WORK, help="folder of answers that are kept")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the result")
+    parser.add_argument("--dry", action="store_true", help="write no result")
+    return parser
 
 
 if __name__ == "__main__":

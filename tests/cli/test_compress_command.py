@@ -44,7 +44,7 @@ def test_a_session_is_compressed_and_a_second_call_asks_nothing(clew: Call, repo
 
     assert first.code == 0, first.err
     assert first.text.startswith(f"{asked} parts of 1 session: {asked} asked for, 0 known already")
-    assert "dropped: 0 that name what was not sent, 0 that cite nothing that was" in first.text
+    assert "dropped: 0 claims about what its lines do not hold" in first.text
     assert {payload["model"] for payload in server.asked} == {"small"}
     assert (second["known"], second["asked"], len(server.asked)) == (asked, 0, asked)
     assert second["tokens"]["after"] < second["tokens"]["before"] / 2
@@ -86,7 +86,7 @@ def test_a_dry_run_says_what_would_be_sent_where_and_what_it_costs(
     ("reply", "words"),
     [
         (Reply("sk-very-secret is not known", status=401), "status 401: … is not known"),
-        (Reply("- done: nothing [x]", read=700), "only 700 of about"),
+        (Reply("keep: L1", read=700), "only 700 of about"),
         (Reply("wait", status=429, headers={"Retry-After": "99999"}), "status 429: wait"),
     ],
     ids=["key", "window", "limit"],
@@ -156,7 +156,7 @@ def test_a_part_whose_answer_is_of_no_use_is_named(clew: Call, repository: Path,
     called = clew("compress", transcript, "--repo", repository, "--model", f"{server.url}#small")
 
     assert called.code == 0
-    assert f"{SESSION}, part 1: no line could be kept" in called.err
+    assert f"{SESSION}, part 1: it names no lines in the form" in called.err
 
 
 def test_where_no_answer_is_of_any_use_the_code_says_so(clew: Call, repository: Path, transcript: Path, server: Server) -> None:

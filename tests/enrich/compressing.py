@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from clew.compaction.compressed import compressed_source
+from clew.compaction.compressed import CompressedPart, compressed_source, decode_parts
 from clew.engine import Engine
 from clew.enrich.compress import CompressionReport
 from clew.enrich.models import Model
 from clew.records import Packet, Record
 from clew.settings import find_workspace
-from tests.enrich.model_server import PIECE
+from tests.enrich.model_server import pieces_of
 from tests.looking import look
 
 SESSION = "22222222-3333-4444-8555-666666666666"
@@ -62,8 +62,14 @@ def texts(engine: Engine, repo: Path) -> list[Record]:
     return look(engine.store, find_workspace(repo)[0]).records_of_sources(compressed_source(SESSION))
 
 
+def parts(engine: Engine, repo: Path) -> list[CompressedPart]:
+    """What the model kept and said of the session, in order."""
+    return [part for record in texts(engine, repo) for part in decode_parts(engine.unfold(repo, record.id).data)]
+
+
 def said(engine: Engine, repo: Path) -> list[str]:
-    return [engine.unfold(repo, record.id).data.decode() for record in texts(engine, repo)]
+    """The model's sentences."""
+    return [part.said for part in parts(engine, repo) if part.said]
 
 
 def compact(engine: Engine, repo: Path, budget_tokens: int, at: str | None = None) -> Packet:
@@ -71,10 +77,10 @@ def compact(engine: Engine, repo: Path, budget_tokens: int, at: str | None = Non
 
 
 def merged(text: str) -> str:
-    """One line for each turn, which speaks of all its pieces."""
-    turns: list[list[tuple[str, str]]] = []
-    for handle, kind, piece in PIECE.findall(text):
+    """One sentence for each turn, which is about all its lines."""
+    turns: list[list[tuple[int, str]]] = []
+    for kind, lines in pieces_of(text):
         if kind == "prompt" or not turns:
             turns.append([])
-        turns[-1].append((handle, piece))
-    return "\n".join(f"- done: {pieces[-1][1].splitlines()[0]} [{' '.join(handle for handle, _ in pieces)}]" for pieces in turns)
+        turns[-1] += lines
+    return "\n".join(f"drop L{lines[0][0]}-L{lines[-1][0]}: {lines[-1][1].strip()}" for lines in turns)

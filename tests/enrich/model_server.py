@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-PIECE = re.compile(r"^<<[0-9a-f]{12} piece \[([0-9a-z]{8})\] (\w+)[^\n]*>>\n(.*?)(?=^<<[0-9a-f]{12} )", re.MULTILINE | re.DOTALL)
+_PIECE = re.compile(r"^## (\w+)[^\n]*\n((?:L\d+\| [^\n]*\n)+)", re.MULTILINE)
+_LINE = re.compile(r"^L(\d+)\| ([^\n]*)$", re.MULTILINE)
 
 
 @dataclass(slots=True)
@@ -29,10 +30,17 @@ class Reply:
     choices: list[tuple[str, float]] = field(default_factory=list[tuple[str, float]])
 
 
+def pieces_of(text: str) -> list[tuple[str, list[tuple[int, str]]]]:
+    """The pieces that a request shows: each one's kind, and its lines with their numbers."""
+    return [(kind, [(int(number), line) for number, line in _LINE.findall(lines)]) for kind, lines in _PIECE.findall(text)]
+
+
 def honest(text: str) -> str:
-    """A line for each piece: its topic, its first line, and where that stands."""
-    pieces = PIECE.findall(text)
-    return "\n".join(f"- {'failed' if 'Error' in said else 'done'}: {said.splitlines()[0][:80]} [{handle}]" for handle, _, said in pieces)
+    """Keep the first line of each piece; of a longer one say what its last line says."""
+    pieces = [lines for _, lines in pieces_of(text)]
+    kept = ", ".join(f"L{lines[0][0]}" for lines in pieces)
+    said = [f"drop L{lines[1][0]}-L{lines[-1][0]}: {lines[-1][1].strip()[:80]}" for lines in pieces if len(lines) > 3]
+    return "\n".join([f"keep: {kept}", *said])
 
 
 @dataclass(slots=True)

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from clew.compaction.compressed import compressed_source, find_inputs, find_live_texts
+from clew.compaction.compressed import LineSpan, compressed_source, decode_parts, find_inputs, find_live_texts
 from clew.engine import Engine
 from clew.enrich.models import ChatModel, DisabledModel, Model, ModelAnswer, ModelRequest
 from clew.errors import NoModel, NoUsableAnswers
-from clew.records import EdgeKind, EndKind, EndReason, Trust, make_handle
+from clew.records import EdgeKind, EndKind, EndReason, Trust
 from clew.settings import find_workspace
 from clew.store.ports import LOCAL
 from clew.text.tokens import make_counter
-from tests.enrich.compressing import SESSION, compact, compress, merged, said, session_of, texts, turn
-from tests.enrich.model_server import PIECE, Reply, Server, honest
+from tests.enrich.compressing import SESSION, compact, compress, log, merged, parts, said, session_of, texts, turn
+from tests.enrich.model_server import Reply, Server, honest, pieces_of
 from tests.looking import look
 
 both_stores = pytest.mark.parametrize("engine", ["memory", "sqlite"], indirect=True)
@@ -40,29 +40,59 @@ def test_each_part_becomes_a_record_beside_its_originals_with_where_it_comes_fro
     made = texts(engine, repo)
     assert len(made) == done.parts == done.asked == len(server.asked) > 1
     assert look(engine.store, key).records_of_sources(f"session:{SESSION}") == before
-    for record, text, request in zip(made, said(engine, repo), server.texts, strict=True):
-        pieces = {handle for handle, _, _ in PIECE.findall(request)}
+    for record, request in zip(made, server.texts, strict=True):
         inputs = find_inputs(look(engine.store, key), [record.id])[record.id]
-        assert {make_handle(each) for each in inputs} == pieces
-        assert all(set(cited.split()) <= pieces for cited in re.findall(r"\[([^\]]+)\]$", text, re.MULTILINE))
+        named = {span.record for part in decode_parts(engine.unfold(repo, record.id).data) for span in part.spans}
+        assert named <= set(inputs)
+        assert len(inputs) == len(pieces_of(request))
         assert "small-model" in record.name
         assert record.trust == Trust.OBSERVED
     assert done.tokens_after < done.tokens_before / 2
-    assert (done.invented, done.uncited, done.refused) == (0, 0, [])
+    assert (done.invented, done.refused) == (0, [])
 
 
-def test_parts_end_where_a_turn_ends_and_carry_the_state_and_the_points_of_the_part_before(
+def test_what_is_kept_is_lines_of_the_originals_and_a_sentence_is_about_lines(
     engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model
 ) -> None:
+    server.answer = lambda _: "keep: L1, L4-L5\ndrop L7-L40: worker_0 moved rows to its shards."
+
+    done = compress(engine, repo, session_of(tmp_path, 2), model)
+
+    def lines(span: LineSpan) -> list[str]:
+        return engine.unfold(repo, span.record).data.decode().split("\n")[span.first : span.last + 1]
+
+    shown = [line for _, piece in pieces_of(server.texts[0]) for _, line in piece]
+    *kept, about = parts(engine, repo)
+    assert [line for part in kept for span in part.spans for line in lines(span)] == [shown[0], shown[3], shown[4]]
+    assert about.said == "worker_0 moved rows to its shards."
+    assert [line for span in about.spans for line in lines(span)] == shown[6:40]
+    assert (done.lines, done.said) == (3, 1)
+
+
+def test_a_document_longer_than_a_part_goes_on_in_the_next(
+    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model
+) -> None:
+    path = tmp_path / f"{SESSION}.jsonl"
+    document = "\n".join(f"{number}→Clause {number} binds party_{number} for {number} days." for number in range(1, 1200))
+    reading, behind = turn(0, "Read the contract.", "cat contract.md", document, "Read."), turn(1, "Go on.", "true", log(1), "Done.")
+    path.write_text("\n".join([*reading, *behind]) + "\n")
+
+    done = compress(engine, repo, path, model)
+
+    assert done.parts == len(texts(engine, repo)) > 2
+    told = [line for text in server.texts for _, piece in pieces_of(text) for _, line in piece]
+    assert [number for number in range(1, 1200) if not any(f"party_{number} " in line for line in told)] == []
+    assert compress(engine, repo, path, model).known == done.parts
+
+
+def test_parts_end_where_a_turn_ends_and_carry_the_state(engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model) -> None:
     compress(engine, repo, session_of(tmp_path, 6), model)
 
     first, second = server.texts[:2]
-    assert PIECE.findall(second)[0][1] == "prompt"
-    assert "the state before this part" not in first
+    assert pieces_of(second)[0][0] == "prompt"
+    assert "where the part begins" not in first
     assert "# Where the work stands" in second
-    assert "kept of the part before" in second
-    kept = second.partition("kept of the part before>>\n")[2].partition("\n<<")[0]
-    assert "Move ledger 0 to its shard." in kept
+    assert second.index("where the part begins") > second.index("| Move ledger")
 
 
 @both_stores
@@ -171,85 +201,84 @@ def test_without_a_model_nothing_happens_and_the_way_is_told(engine: Engine, rep
 # -- what is not believed ---------------------------------------------------------------------------
 
 
-def answering(server: Server, line: str) -> None:
-    """Let the server say one more line, with the handle of the first piece in the place of `H`."""
-    server.answer = lambda text: f"{honest(text)}\n{line.replace('H', PIECE.findall(text)[0][0])}"
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "the cause is in src/billing/rates.py",
+        "the cause is in `rates.py`",
+        "they went to shard_99",
+        "it calls computeRates twice",
+        "port 54321 was taken",
+        "all 61 steps are done",
+        "see https://example.org/rates",
+        "RATE_LIMIT holds",
+        "worker_1 moved them",
+    ],
+)
+def test_a_sentence_that_names_what_its_lines_do_not_hold_is_dropped_and_counted(
+    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model, sentence: str
+) -> None:
+    """Also a name that stands in the part, but in other lines: worker_1 is of the second turn."""
+    server.answer = lambda _: f"keep: L1\ndrop L3-L30: {sentence}"
+
+    done = compress(engine, repo, session_of(tmp_path, 2), model)
+
+    assert done.invented == done.asked == 1
+    assert (said(engine, repo), done.lines) == ([], 1)
 
 
 @pytest.mark.parametrize(
-    "line",
+    "sentence",
     [
-        "- found: the cause is in src/billing/rates.py [H]",
-        "- found: the cause is in `rates.py` [H]",
-        "- decided: use shard_99 for it [H]",
-        "- found: it calls computeRates twice [H]",
-        "- failed: port 54321 was taken [H]",
-        "- found: see https://example.org/rates [H]",
-        "- found: RATE_LIMIT is 7 [H]",
+        "move_rows.py was called for ledger 0.",
+        "`worker_0` was slow, e.g. on I/O",
+        "rows 5 and 7 of it went to shard_5 and shard_0",
+        "it moved",
     ],
 )
-def test_a_line_that_names_what_was_not_sent_is_dropped_and_counted(
-    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model, line: str
+@pytest.mark.parametrize("form", ["drop L2-L30: {}", "- **drop L2–30**: {}", "L2-L30: {}", "Drop lines L2 to L30: {}"])
+def test_a_sentence_whose_names_stand_in_its_lines_is_taken(
+    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model, sentence: str, form: str
 ) -> None:
-    answering(server, line)
+    server.answer = lambda _: "keep: L1\n" + form.format(sentence)
 
     done = compress(engine, repo, session_of(tmp_path, 2), model)
 
-    assert (done.invented, done.uncited) == (done.asked, 0)
-    assert all(line.partition(" [")[0][2:] not in text for text in said(engine, repo))
+    assert (done.invented, said(engine, repo)) == (0, [sentence])
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "- found: move_rows.py moved row 1005 [H]",
-        "- found: `worker_1` was slow, e.g. on I/O [H]",
-        "- decided: all 60 steps are enough, 2 of 7 shards were cold [H]",
-        "* **failed**: the index was cold. [H, H]",
-        "3. done: moved the ledger [H].",
-    ],
-)
-def test_a_line_whose_names_were_sent_is_kept(engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model, line: str) -> None:
-    answering(server, line)
-
-    done = compress(engine, repo, session_of(tmp_path, 2), model)
-
-    assert (done.invented, done.uncited) == (0, 0)
-
-
-@pytest.mark.parametrize("line", ["- found: the index was cold", "- found: the index was cold [zzzzzzzz]", "- found: [H]", "- [H]"])
-def test_a_line_that_cites_nothing_that_was_sent_or_says_nothing_is_dropped(
-    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model, line: str
-) -> None:
-    answering(server, line)
-
-    done = compress(engine, repo, session_of(tmp_path, 2), model)
-
-    assert (done.invented, done.uncited) == (0, done.asked)
-
-
-def test_a_name_that_stands_in_another_piece_brings_that_piece_along(
+def test_one_sentence_is_taken_for_a_range_and_none_for_lines_that_are_kept(
     engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model
 ) -> None:
-    answering(server, "- found: row 1005 went to shard_5 [H]")
+    server.answer = lambda _: "keep: L40\ndrop L2-L20: It moved. It was slow.\ndrop L10-L30: Again.\ndrop L35-L45: Other.\ndrop L50: Short."
 
     compress(engine, repo, session_of(tmp_path, 2), model)
 
-    [text] = said(engine, repo)
-    [cited] = re.findall(r"row 1005 went to shard_5 \[([^\]]+)\]", text)
-    holders = {handle for handle, _, piece in PIECE.findall(server.texts[0]) if "row 1005" in piece}
-    assert holders & set(cited.split())
+    assert said(engine, repo) == ["It moved."]
+
+
+@pytest.mark.parametrize("numbers", ["L9000", "L0", "L3-L9000", "L30-L3", "shard_3", "L3.5", "44-50"])
+def test_lines_that_do_not_exist_are_not_kept(
+    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model, numbers: str
+) -> None:
+    server.answer = lambda _: f"keep: L2, {numbers}"
+
+    done = compress(engine, repo, session_of(tmp_path, 2), model)
+
+    assert done.lines == 1
+    assert done.invented == (numbers[0] == "L" and "." not in numbers)
 
 
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
         ("", "is empty"),
-        ("I cannot help with that.", "no line could be kept"),
-        ("- done: everything in src/nowhere.py [abc]", "no line could be kept"),
-        ("- done: it went well and so on and so on [x]\n" * 2000, "not shorter than half"),
+        ("I cannot help with that.", "names no lines in the form"),
+        ("keep: none", "keeps nothing and says nothing"),
+        ("keep: L9000\ndrop L9001-L9009: all of it", "nothing of it could be taken"),
+        ("keep: L1-L9, L10-L100", "which is no choice"),
     ],
-    ids=["empty", "no lines", "nothing cited", "too long"],
+    ids=["empty", "no form", "nothing", "invented", "everything"],
 )
 def test_an_answer_of_no_use_is_asked_for_once_more_and_then_named(
     engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model, answer: str, reason: str
@@ -272,29 +301,27 @@ def test_an_answer_of_no_use_is_asked_for_once_more_and_then_named(
 def test_where_nothing_at_all_can_be_kept_it_is_an_error(engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model) -> None:
     server.answer = lambda _: "Sorry."
 
-    with pytest.raises(NoUsableAnswers, match="no line could be kept"):
+    with pytest.raises(NoUsableAnswers, match="names no lines"):
         compress(engine, repo, session_of(tmp_path, 2), model)
 
 
-def test_the_last_line_of_an_answer_that_was_cut_is_not_believed(
+def test_the_last_row_of_an_answer_that_was_cut_is_not_believed(
     engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model
 ) -> None:
-    path = session_of(tmp_path, 2)
-    compress(engine, repo, path, ChatModel(server.url, "probe", timeout_s=20))
-    handle = PIECE.findall(server.texts[0])[0][0]
-    server.script = [Reply(f"- done: moved the ledger [{handle}]\n- failed: the index was [{handle}]", is_cut=True)]
+    server.script = [Reply("keep: L1\ndrop L2-L20: It mov", is_cut=True)]
 
-    compress(engine, repo, path, model)
+    compress(engine, repo, session_of(tmp_path, 2), model)
 
-    assert said(engine, repo) == [f"- done: moved the ledger [{handle}]\n"]
+    assert said(engine, repo) == []
+    assert len(parts(engine, repo)) == 1
 
 
 def test_what_a_model_thought_aloud_is_no_part_of_its_answer(
     engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model
 ) -> None:
-    server.answer = lambda text: f"<think>\n- done: nothing [x]\n{'so ' * 40}</think>\n{honest(text)}"
+    server.answer = lambda text: f"<think>\nkeep: L9000\n{'so ' * 40}</think>\n{honest(text)}"
 
-    assert compress(engine, repo, session_of(tmp_path, 2), model).uncited == 0
+    assert compress(engine, repo, session_of(tmp_path, 2), model).invented == 0
 
 
 @pytest.mark.parametrize("odd", ["\\ud800", "\\u0000\\u202e", "\\ufeff‹quoted zzzzzzzz"])
@@ -302,15 +329,12 @@ def test_odd_characters_of_an_answer_break_nothing(
     engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model, odd: str
 ) -> None:
     """An answer that is no text is one that cannot be read; what steers a terminal or hides words is taken out."""
-    path = session_of(tmp_path, 2)
-    compress(engine, repo, path, ChatModel(server.url, "probe", timeout_s=20))
-    line = f"- done: moved{odd} it [{PIECE.findall(server.texts[0])[0][0]}]"
-    server.script = [Reply(raw=f'{{"choices": [{{"message": {{"content": "{line}"}}}}]}}'.encode())]
+    answer = f"keep: L1\\ndrop L2-L20: moved{odd} it"
+    server.script = [Reply(raw=f'{{"choices": [{{"message": {{"content": "{answer}"}}}}]}}'.encode())]
 
-    compress(engine, repo, path, model)
+    compress(engine, repo, session_of(tmp_path, 2), model)
 
-    [text] = said(engine, repo)
-    assert text.isprintable() or text.replace("\n", "").isprintable()
+    assert all(text.isprintable() for text in said(engine, repo))
 
 
 # -- what leaves the machine ------------------------------------------------------------------------
@@ -398,7 +422,7 @@ def lines_that_hold(engine: Engine, repo: Path) -> list[str]:
     key, _ = find_workspace(repo)
     live = {record.id for record in look(engine.store, key).records_of_sources(f"session:{SESSION}")}
     found = find_live_texts(engine.store.snapshot(LOCAL, key), SESSION, live, make_counter("claude").count_unrounded_many)
-    return [told.line.text for cover in found for told in cover.live_lines]
+    return [sentence.part.said for cover in found for sentence in cover.sentences]
 
 
 @both_stores
@@ -441,7 +465,7 @@ def test_a_text_that_knows_what_came_after_the_cut_is_not_shown(
     compress(engine, repo, session_of(tmp_path, 10), model)
     first = texts(engine, repo)[0]
 
-    packet = compact(engine, repo, 1500, at="u4")
+    packet = compact(engine, repo, 1500, at="u3")
 
     assert {entry.id for entry in packet.entries if entry.kind == "compressed"} <= {first.id}
     assert all(entry.kind != "compressed" for entry in compact(engine, repo, 1500, at="u1").entries)
@@ -459,7 +483,7 @@ def test_a_line_about_what_is_no_longer_true_is_not_shown_and_the_text_is_suspec
     first, key = texts(engine, repo)[0], find_workspace(repo)[0]
     assert engine.explain(repo, first.id).status.reason is None
     before = lines_that_hold(engine, repo)
-    assert "done: Nothing is open." in before
+    assert "Nothing is open." in before
 
     path.write_text(path.read_text() + "\n".join(turn(21, "Look again.", "git status", "On branch main\nchanges not staged", "So.")) + "\n")
     engine.ingest([path], repo=repo)
@@ -468,12 +492,12 @@ def test_a_line_about_what_is_no_longer_true_is_not_shown_and_the_text_is_suspec
     standings = look(engine.store, key).statuses([record.id for record in inputs])
     [ended] = [record for record, standing in zip(inputs, standings, strict=True) if not standing.is_live]
     assert "git status" in ended.name
-    assert lines_that_hold(engine, repo) == [text for text in before if text != "done: Nothing is open."]
+    assert lines_that_hold(engine, repo) == [text for text in before if text != "Nothing is open."]
     assert all("Nothing is open. [" not in compact(engine, repo, budget).text for budget in (600, 1200, 1800))
     explained = engine.explain(repo, first.id).status
     assert explained.is_live
     assert explained.reason == EndReason(EndKind.INPUTS_ENDED, (1, len(inputs)))
-    assert "Nothing is open." in said(engine, repo)[0]
+    assert "Nothing is open." in said(engine, repo)
 
 
 @both_stores
@@ -537,4 +561,4 @@ def test_provenance_is_explained(engine: Engine, repo: Path, tmp_path: Path, ser
     links = engine.explain(repo, record.id).links
 
     assert {how for how, *_ in links} == {EdgeKind.DERIVED_FROM.value}
-    assert {handle for _, _, handle, _ in links} <= {handle for handle, _, _ in PIECE.findall(server.texts[0])}
+    assert len(links) == len(pieces_of(server.texts[0]))

@@ -52,7 +52,7 @@ def test_both_dialects_are_spoken_and_their_counts_are_told(
         (Reply("slow down", status=429), [1.0]),
         (Reply("oops", status=500), [1.0]),
         (Reply("overloaded", status=529, headers={"Retry-After": "soon"}), [1.0]),
-        (Reply("- done: never [x]", hangs_up=True), [1.0]),
+        (Reply("keep: L1", hangs_up=True), [1.0]),
         (Reply(raw=b'{"choices": [{"mess'), [1.0]),
         (Reply(raw=b"[1, 2]"), [1.0]),
         (Reply(raw=b'{"choices": []}'), [1.0]),
@@ -75,7 +75,7 @@ def test_what_may_pass_is_tried_again(
     [
         (Reply("slow down", status=429), ModelRefused, "status 429 (4 times): slow down"),
         (Reply("oops", status=500), ModelRefused, "status 500"),
-        (Reply("- done: never [x]", hangs_up=True), ModelUnreachable, "hung up before it had answered, 4 times"),
+        (Reply("keep: L1", hangs_up=True), ModelUnreachable, "hung up before it had answered, 4 times"),
         (Reply(raw=b"<html>hello</html>"), InvalidModelResponse, "cannot be read"),
     ],
     ids=["429", "500", "hangs up", "a web page"],
@@ -126,7 +126,7 @@ def test_what_will_not_pass_is_an_error_at_once_and_the_key_is_never_shown(
 def test_an_answer_that_takes_too_long_is_an_error_and_not_tried_again(
     engine: Engine, repo: Path, tmp_path: Path, server: Server, waits: list[float]
 ) -> None:
-    server.script = [Reply("- done: late [x]", waits=True)]
+    server.script = [Reply("keep: L1", waits=True)]
 
     with pytest.raises(ModelUnreachable, match=re.escape("no whole answer within 0.2 s")):
         compress(engine, repo, session_of(tmp_path, 2), ChatModel(server.url, "m", timeout_s=0.2, wait=waits.append))
@@ -139,7 +139,7 @@ def test_a_server_that_reads_only_a_part_of_what_is_sent_is_found_out(
     engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Model
 ) -> None:
     """Some servers cut a long request to their window without a word; what they then say is about something else."""
-    server.script = [Reply("- done: it [x]", read=700)]
+    server.script = [Reply("keep: L1", read=700)]
 
     with pytest.raises(ModelInputTruncated, match="only 700 of about"):
         compress(engine, repo, session_of(tmp_path, 2), model)

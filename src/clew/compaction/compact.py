@@ -148,6 +148,11 @@ def compact(
     is_said = np.array([line in before for line in found.stripped], bool)
     rates = rate_lines(found, utilities) if rate_min is not None else np.empty(0)
     utilities = np.where(is_said, np.float32(0.0), utilities)
+    live = {record.id for record, status in zip(records, statuses, strict=True) if status.is_live}
+    covers = compressed.find_live_texts(snapshot, source.removeprefix("session:"), live, counter.count_unrounded_many)
+    numbers = {record.id: number for number, record in enumerate(records)}
+    for span in (span for cover in covers for span in cover.kept if span.record in numbers):
+        utilities[(found.record == numbers[span.record]) & (found.at >= span.first) & (found.at <= span.last)] *= compressed.KEPT_FACTOR
     for number, spans in dropped.items():
         for first, last in spans:
             utilities[(found.record == number) & (found.at >= first) & (found.at <= last)] = 0.0
@@ -156,8 +161,7 @@ def compact(
     else:
         segments = _segments(found, utilities, records, kept or {}, max(CANDIDATES_MIN, budget_tokens // TOKENS_PER_CANDIDATE))
     offers = _offers(segments, records, bodies, counter)
-    live = {record.id for record, status in zip(records, statuses, strict=True) if status.is_live}
-    told = _told(snapshot, source, segments, records, live, counter)
+    told = _told(covers, segments, records)
     room = budget_tokens - spent
     chosen, selection = (list(range(len(segments))), Selection()) if rate_min is not None else _choose(offers, room)
     if told and selection.shadow_price > 0:  # as long as everything fits, the originals say it better
@@ -364,26 +368,24 @@ def _offers(
     ]
 
 
-def _told(
-    snapshot: Snapshot, source: str, segments: Sequence[_Segment], records: Sequence[Record], live: Collection[str], counter: TokenCounter
-) -> list[_Offer]:
-    """What a model made of the session: a line is worth a share of the best lines of the records that it speaks of, each once."""
-    best: dict[str, float] = {}
+def _told(covers: Sequence[compressed.CompressedText], segments: Sequence[_Segment], records: Sequence[Record]) -> list[_Offer]:
+    """A model's sentences, each worth a share of the best lines that it is about, each of those once."""
+    found: dict[str, list[_Segment]] = {}
     for segment in segments:
-        record_id = records[segment.record].id
-        best[record_id] = max(best.get(record_id, 0.0), segment.utility)
+        found.setdefault(records[segment.record].id, []).append(segment)
+    used: set[tuple[int, int]] = set()
     offers: list[_Offer] = []
-    covers = compressed.find_live_texts(snapshot, source.removeprefix("session:"), live, counter.count_unrounded_many)
     for cover in covers:
-        for at, line in enumerate(cover.live_lines):
-            utility = compressed.LINE_SHARE * sum(best.pop(record_id, 0.0) for record_id in line.record_ids)
+        for at, sentence in enumerate(cover.sentences):
+            utility = 0.0
+            for span in sentence.part.spans:
+                about = [each for each in found.get(span.record, ()) if each.first <= span.last and span.first <= each.last]
+                free = [each for each in about if (each.record, each.first) not in used]
+                used.update((each.record, each.first) for each in about)
+                utility += compressed.LINE_SHARE * max((each.utility for each in free), default=0.0)
             if utility > 0:
                 name = f"{cover.record.id}:{at}"
-                offers.append(
-                    _Offer(
-                        name, cover.record.id, cover.tokens, compressed.format_compressed_lines([line.line]), line.tokens, utility, cover
-                    )
-                )
+                offers.append(_Offer(name, cover.record.id, cover.tokens, sentence.text, sentence.tokens, utility, cover))
     return offers
 
 

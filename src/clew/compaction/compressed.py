@@ -1,12 +1,11 @@
-"""Compressed: store and show a model's summary of a part of a session beside its originals.
+"""Compressed: store and show which lines of a part of a session a model would keep, and its sentences on others, beside the originals.
 
-Each line of a summary cites the records that it was made from, so a line is shown only while all of them are live. Records
-that a selected line covers lose utility, so that nothing is paid for twice. Nothing here calls a model.
+Lines and sentences name the records that they are of, so they count only while those are live. Lines that a shown sentence is
+about lose utility, so that nothing is paid for twice. Nothing here calls a model.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
@@ -32,35 +31,45 @@ from clew.store.originals import digest_of
 from clew.store.ports import Snapshot
 
 KIND = "compressed"
-LINE_SHARE = 0.5  # of the best lines of a record, when a model's line speaks of it; guess
-_CITED = re.compile(r" \[([0-9a-z]{8}(?: [0-9a-z]{8})*)\]$")
+KEPT_FACTOR = 1.5  # of the utility of lines that a model would keep; guess
+LINE_SHARE = 0.5  # of the best lines that a model's sentence is about; guess
+
+
+class LineSpan(msgspec.Struct, frozen=True, array_like=True):
+    """Lines of a record's text, from 0, both included. `record` is its id."""
+
+    record: str
+    first: int
+    last: int
+
+
+class CompressedPart(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Lines that a model chose to keep, or, with `said`, lines that it would drop and a sentence on what they came to."""
+
+    spans: tuple[LineSpan, ...]
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class CompressedLine:
-    """One line of a compressed text, and the handles of the records that it cites."""
+class LiveSentence:
+    """A sentence on lines whose records are all live, as a packet shows it, with its length in tokens."""
 
+    part: CompressedPart
     text: str
-    handles: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class LiveLine:
-    """A line whose cited records are all live, with its length in tokens and the ids of those records."""
-
-    line: CompressedLine
     tokens: float
-    record_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class CompressedText:
-    """A compressed text as it can be shown now: its live lines. `tokens` counts its heading without them."""
+    """What can be used now of what a model made of a part: its sentences, and lines of live records that it kept.
+
+    tokens  of its heading without a sentence.
+    """
 
     record: Record
-    live_lines: tuple[LiveLine, ...]
+    kept: tuple[LineSpan, ...]
+    sentences: tuple[LiveSentence, ...]
     tokens: float
-    is_whole: bool
 
 
 def compressed_source(session: str) -> str:
@@ -96,15 +105,17 @@ def _made(state: SourceState | None) -> list[CompressedRange]:
     return msgspec.json.decode(state.note, type=list[CompressedRange]) if state is not None and state.note else []
 
 
-def format_compressed_lines(lines: Sequence[CompressedLine]) -> str:
-    """Return compressed lines as text, each as `- <sentence> [<handles>]`; the inverse of `parse_compressed_lines`."""
-    return "".join(f"- {line.text} [{' '.join(line.handles)}]\n" for line in lines)
+def encode_parts(parts: Sequence[CompressedPart]) -> bytes:
+    """Return parts as a record stores them."""
+    return msgspec.json.encode(parts)
 
 
-def parse_compressed_lines(text: str) -> list[CompressedLine]:
-    """Parse what `format_compressed_lines` wrote into lines; a line without handles is left out, because it cannot be checked."""
-    found = [(row[2:], _CITED.search(row)) for row in text.split("\n") if row.startswith("- ")]
-    return [CompressedLine(_CITED.sub("", row), tuple(cited[1].split(" "))) for row, cited in found if cited]
+def decode_parts(data: bytes) -> list[CompressedPart]:
+    """Return the parts that a record stores; none of a record of a release that stored lines of text."""
+    try:
+        return msgspec.json.decode(data, type=list[CompressedPart])
+    except msgspec.DecodeError:
+        return []
 
 
 def find_inputs(snapshot: Snapshot, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -145,7 +156,7 @@ def copy_compressed(snapshot: Snapshot, session: str, into: Snapshot) -> list[De
 def find_live_texts(
     snapshot: Snapshot, session: str, live: Collection[str], measure: Callable[[Sequence[str]], Sequence[float]]
 ) -> list[CompressedText]:
-    """Return the compressed texts of a session that have a live line, ordered by (seq, id).
+    """Return the compressed texts of a session of which something can be used, ordered by (seq, id).
 
     live     ids of the records that are live now.
     measure  token counts of many texts at once.
@@ -153,21 +164,24 @@ def find_live_texts(
     records = snapshot.records_of_sources(compressed_source(session))
     if not records:
         return []
-    inputs = find_inputs(snapshot, [record.id for record in records])
     originals = OriginalCache(snapshot)
     originals.read(record.full_text for record in records)
     found: list[CompressedText] = []
     for record in records:
-        ids = {make_handle(record_id): record_id for record_id in inputs[record.id]}
-        lines = parse_compressed_lines(originals.text_of(record.full_text))
-        held = [line for line in lines if all(ids.get(handle, "") in live for handle in line.handles)]
-        if held:
-            frame, *tokens = measure([join_text(render_compressed(record, "")), *(format_compressed_lines([line]) for line in held)])
-            told = tuple(
-                LiveLine(line, length, tuple(ids[handle] for handle in line.handles)) for line, length in zip(held, tokens, strict=True)
-            )
-            found.append(CompressedText(record, told, frame, len(held) == len(lines)))
+        parts = decode_parts(originals.bytes_of(record.full_text))
+        kept = tuple(span for part in parts if not part.said for span in part.spans if span.record in live)
+        held = [part for part in parts if part.said and all(span.record in live for span in part.spans)]
+        texts = [_format_sentence(part) for part in held]
+        if kept or held:
+            frame, *tokens = measure([join_text(render_compressed(record, "")), *texts])
+            sentences = tuple(LiveSentence(*each) for each in zip(held, texts, tokens, strict=True))
+            found.append(CompressedText(record, kept, sentences, frame))
     return found
+
+
+def _format_sentence(part: CompressedPart) -> str:
+    handles = dict.fromkeys(make_handle(span.record) for span in part.spans)
+    return f"- {part.said} [{' '.join(handles)}]\n"
 
 
 def render_compressed(record: Record, body: str) -> Spans:

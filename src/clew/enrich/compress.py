@@ -1,6 +1,6 @@
-"""Have a model write a short text for each part of a session, and store it as a record beside the originals.
+"""Have a model say which lines of each part of a session to keep, and store that as a record beside the originals.
 
-Parts go one after another, each with the task state before it and with lines kept of the part before. A record's id is a
+Parts go one after another, each with clew's own task state where it begins, which costs no model's time. A record's id is a
 hash of the whole request, of the model and of the prompt's version: a request that was answered once is not sent again, and a
 run that was stopped goes on where it was. Reads the store, returns one Delta for each answer, and never touches an original.
 """
@@ -15,17 +15,18 @@ from typing import TypeAlias
 
 from clew.compaction.compressed import (
     KIND,
+    CompressedPart,
     CompressedRange,
     add_range,
     compressed_source,
+    decode_parts,
+    encode_parts,
     find_inputs,
-    format_compressed_lines,
-    parse_compressed_lines,
 )
-from clew.enrich.answer_check import AnswerCheck, check_answer, select_carried_lines
+from clew.enrich.answer_check import AnswerCheck, check_answer
 from clew.enrich.chunks import SessionChunk, split_session
 from clew.enrich.models.model import Model, ModelRequest
-from clew.enrich.prompt import PROMPT_VERSION, SYSTEM_PROMPT, CompressionPrompt, build_prompt
+from clew.enrich.prompt import ANSWER_TOKENS, PROMPT_VERSION, SYSTEM_PROMPT, CompressionPrompt, build_prompt
 from clew.packet.options import OriginalCache
 from clew.records import (
     Blob,
@@ -40,7 +41,6 @@ from clew.records import (
     Resolution,
     SourceState,
     Supersession,
-    make_handle,
     make_id,
 )
 from clew.store.originals import digest_of
@@ -62,10 +62,11 @@ class CompressionReport:
 
     parts, known         parts of all sessions, and those that had been answered before.
     asked                parts that a model answered in this run; in a dry run those that it would be asked.
-    tokens_before        of the parts that now have a text, by our count; `tokens_after` of those texts.
+    lines, said          lines that are kept, and sentences on others, of the parts asked in this run.
+    tokens_before        of the parts that now have an answer, by our count; `tokens_after` of what it keeps and says.
     tokens_sent          of all requests of this run, by our count; `tokens_answered` as asked for, in a dry run.
     billed_in, billed_out  as the server counted them, 0 where it does not report them.
-    invented, uncited    lines that were dropped because they name what was not sent, or cite nothing that was.
+    invented             ranges of lines that do not exist, and sentences that name what their lines do not hold.
     masked               secrets that were taken out of what was sent.
     left                 parts for which the limits of the run left no time.
     refused              (session, number of the part from 1, why nothing of its answer was kept).
@@ -76,6 +77,7 @@ class CompressionReport:
     known: int = 0
     asked: int = 0
     lines: int = 0
+    said: int = 0
     tokens_before: int = 0
     tokens_after: int = 0
     tokens_sent: int = 0
@@ -83,7 +85,6 @@ class CompressionReport:
     billed_in: int = 0
     billed_out: int = 0
     invented: int = 0
-    uncited: int = 0
     masked: int = 0
     left: int = 0
     refused: list[tuple[str, int, str]] = field(default_factory=list[tuple[str, int, str]])
@@ -145,23 +146,21 @@ def compress_session(
     )
     run = _Run(reader, workspace, transcript.session.id, model, done, counter)
     done.parts += len(parts)
-    carried: Sequence[str] = ()
     kept: set[str] = set()
     for number, part in enumerate(parts, 1):
         if progress:
             progress("compressing", number - 1, len(parts))
-        request = build_prompt(part, carried)
+        request = build_prompt(part, part.state)
         record_id = make_id(KIND, PROMPT_VERSION, model.name, source, SYSTEM_PROMPT, request.text)
         with reader.snapshot(LOCAL, workspace) as snapshot:
             [status] = snapshot.statuses([record_id])
             before = snapshot.records([record_id])
-            text = OriginalCache(snapshot).text_of(before[0].full_text) if before else ""
+            stored = OriginalCache(snapshot).bytes_of(before[0].full_text) if before else b""
         if before:
             done.known += 1
-            lines = parse_compressed_lines(text)
-            run.count(part, text)
+            run.count(part, decode_parts(stored))
             if not status.is_live and not dry_run:  # a later run cut the session otherwise, and this one cuts it so again
-                yield run.delta(before[0], part)
+                yield run.delta(before[0], part, kept)
         elif is_purged(status):  # it was purged on request
             done.refused.append((transcript.session.id, number, "what was made of it was purged, and is not made again"))
             continue
@@ -172,18 +171,18 @@ def compress_session(
             done.left += len(parts) - number + 1
             return  # what an earlier run made of the parts behind this one stays as it is
         else:
-            judged = run.answered(part, request)
-            if not judged.lines:
+            judged = run.answered(request)
+            if judged.refused:
                 done.refused.append((transcript.session.id, number, judged.refused))
                 continue
-            lines = list(judged.lines)
-            text = format_compressed_lines(lines)
-            data = text.encode()
-            run.count(part, text)
-            done.lines += len(lines)
-            yield run.delta(run.record(part, record_id, request, data), part, data)
+            made = [CompressedPart(part.find_spans(*held)) for held in judged.kept]
+            made += [CompressedPart(part.find_spans(*held), text) for held, text in judged.said]
+            run.count(part, made)
+            done.lines += sum(last - first + 1 for first, last in judged.kept)
+            done.said += len(judged.said)
+            data = encode_parts(made)
+            yield run.delta(run.record(part, record_id, request, data), part, kept, data)
         kept.add(record_id)
-        carried = select_carried_lines(lines, counter)
     if progress:
         progress("compressing", len(parts), len(parts))
     if not dry_run:
@@ -204,26 +203,22 @@ class _Run:
     done: CompressionReport
     counter: TokenCounter
 
-    def answered(self, part: SessionChunk, request: CompressionPrompt) -> AnswerCheck:
+    def answered(self, request: CompressionPrompt) -> AnswerCheck:
         """Ask, judge, and ask once more if nothing could be kept."""
         done = self.done
         done.asked += 1
         done.masked += request.masked
-        pieces = {make_handle(piece.record.id): piece.text for piece in part.pieces}
         text, judged = request.text, AnswerCheck()
         for tried in range(ANSWER_TRIES_MAX):
             # Of a request that it has seen before, a server may count only what was new: so only the first is watched.
             tokens = make_counter(REFERENCE_VOCABULARY).count(SYSTEM_PROMPT + text) if tried == 0 else 0
-            answer = self.model.complete(ModelRequest(SYSTEM_PROMPT, text, request.answer_tokens, tokens))
+            answer = self.model.complete(ModelRequest(SYSTEM_PROMPT, text, ANSWER_TOKENS, tokens))
             done.tokens_sent += self.counter.count(SYSTEM_PROMPT) + self.counter.count(text)
             done.billed_in += answer.input_tokens
             done.billed_out += answer.output_tokens
-            judged = check_answer(
-                answer.text, is_cut=answer.is_cut, pieces=pieces, sent=request.quoted, tokens=part.tokens, counter=self.counter
-            )
+            judged = check_answer(answer.text, request.lines, is_cut=answer.is_cut)
             done.invented += judged.invented
-            done.uncited += judged.uncited
-            if judged.lines:
+            if not judged.refused:
                 break
             text = f"{request.text}An answer before this one was of no use: {judged.refused}. Keep to the form.\n"
         return judged
@@ -233,21 +228,28 @@ class _Run:
         self.done.asked += 1
         self.done.masked += request.masked
         self.done.tokens_sent += self.counter.count(SYSTEM_PROMPT) + self.counter.count(request.text)
-        self.done.tokens_answered += request.answer_tokens
+        self.done.tokens_answered += ANSWER_TOKENS
 
-    def count(self, part: SessionChunk, text: str) -> None:
-        """Count a part that has a text."""
+    def count(self, part: SessionChunk, made: Sequence[CompressedPart]) -> None:
+        """Count a part that has an answer."""
+        spans = [span for each in made if not each.said for span in each.spans]
+        kept = sum(
+            size
+            for piece in part.pieces
+            for number, size in zip(piece.numbers, piece.tokens, strict=True)
+            if any(span.record == piece.record.id and span.first <= number <= span.last for span in spans)
+        )
         self.done.tokens_before += part.tokens
-        self.done.tokens_after += self.counter.count(text)
+        self.done.tokens_after += round(kept + sum(self.counter.count_unrounded(each.said) for each in made))
 
     def record(self, part: SessionChunk, record_id: str, request: CompressionPrompt, data: bytes) -> Record:
-        """The record of a text that was made of a part."""
+        """The record of what was made of a part."""
         name = f"Compressed by {self.model.name}: {len(part.pieces)} records, {part.tokens:,} tokens"
         return Record(
             record_id,
             Layer.FACT,
             KIND,
-            f"{KIND}:{self.session}@{part.first_seq}-{part.last_seq}",
+            f"{KIND}:{self.session}@{part.first_seq}.{part.pieces[0].numbers[0]}-{part.last_seq}.{part.pieces[-1].numbers[-1]}",
             compressed_source(self.session),
             digest_of(request.text.encode("utf-8", "surrogatepass")),
             name,
@@ -258,13 +260,16 @@ class _Run:
             at_ns=max(piece.record.at_ns for piece in part.pieces),
         )
 
-    def delta(self, record: Record, part: SessionChunk, data: bytes | None = None) -> Delta:
-        """The record, what it was made from, and the end of what speaks of the same records; its text, unless that is stored."""
+    def delta(self, record: Record, part: SessionChunk, kept: Collection[str], data: bytes | None = None) -> Delta:
+        """The record, what it was made from, and the end of what is about the same records; its data, unless those are stored.
+
+        kept  ids of this run's records: two of them may be about one record, which is longer than a part.
+        """
         source = record.source
-        inputs = [piece.record for piece in part.pieces]
+        inputs = list({piece.record.id: piece.record for piece in part.pieces}.values())
         edges = [Edge(EdgeKind.DERIVED_FROM, record.id, each.id, 1.0, record.digest, each.digest, PROMPT_VERSION) for each in inputs]
         with self.reader.snapshot(LOCAL, self.workspace) as snapshot:
-            others = [other for other in snapshot.records_of_sources(source) if other.id != record.id]
+            others = [other for other in snapshot.records_of_sources(source) if other.id != record.id and other.id not in kept]
             inputs_by = find_inputs(snapshot, [other.id for other in others])
             state = snapshot.source_state(source)
         own = {each.id for each in inputs}

@@ -1,4 +1,4 @@
-"""Compress: have a language model write short texts of ingested sessions, stored beside the originals, as jobs of the queue."""
+"""Compress: have a language model choose lines of ingested sessions, which is stored beside the originals, as jobs of the queue."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import msgspec
 
 from clew.enrich.compress import CompressionReport, StoredTranscript, WorkLimits, compress_session
 from clew.enrich.models import Model
-from clew.enrich.prompt import ANSWER_SHARE, PROMPT_VERSION
+from clew.enrich.prompt import ANSWER_TOKENS, PROMPT_VERSION
 from clew.errors import NoUsableAnswers, WorkTaken
 from clew.lifecycle.apply import apply_deltas
 from clew.lifecycle.queue import Job, JobNote, claim, enqueue, finish, give_back, list_jobs
@@ -66,14 +66,14 @@ def compress(
     store: Writer, settings: Settings, path: Path, sessions: Sequence[str], model: Model, *, tokenizer: str, chunk_tokens: int,
     seconds: float = inf, tokens: float = inf, dry_run: bool = False, is_queued: bool = False, progress: ProgressCallback | None = None,
 ) -> CompressionReport:  # fmt: skip
-    """Have a model write a short text of each part of these sessions, and store the lines of it that cite their source.
+    """Have a model choose the lines of each part of these sessions that are to be kept, and store what of its answers holds.
 
     sessions      paths of transcripts, which are ingested first, or ids of ingested sessions.
     chunk_tokens  tokens of a session in one request, as `tokenizer` counts them.
     seconds, tokens  after which no further request begins; another call goes on from there.
     dry_run       send and store nothing, but return what would be sent.
     is_queued     what is not done now stays in the queue for the model that the settings name; with 0 seconds that is all of it.
-    Raises ModelError if a request fails (earlier texts stay), NoUsableAnswers if the model answered and no line could be stored,
+    Raises ModelError if a request fails (earlier texts stay), NoUsableAnswers if the model answered and nothing could be stored,
     WorkTaken if another process does the same at this moment.
     """
     started = time.perf_counter()
@@ -131,7 +131,7 @@ def _job(wanted: CompressInput, size: int) -> Job:
 
 def _tokens_of(parts: int, chunk_tokens: int) -> tuple[int, int]:
     """Tokens that a model reads and writes for so many parts, about."""
-    return parts * chunk_tokens, int(parts * chunk_tokens * ANSWER_SHARE)
+    return parts * chunk_tokens, parts * ANSWER_TOKENS
 
 
 def _leave(store: Writer, key: str, job: Job, *, is_queued: bool, left: tuple[int, int] | None = None) -> None:

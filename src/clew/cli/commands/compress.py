@@ -1,4 +1,4 @@
-"""`clew compress`: have a model write short texts of sessions, stored beside the originals."""
+"""`clew compress`: have a model choose which lines of sessions to keep, which is stored beside the originals."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ clew compress ~/.claude/projects/-home-me-src-app/5f0c….jsonl --model anthropi
 """
 
 
-@click.command(short_help="Have a model make short texts of sessions, offline. Off by default.", epilog=format_examples(_EXAMPLE))
+@click.command(short_help="Have a model choose which lines of sessions to keep, offline. Off by default.", epilog=format_examples(_EXAMPLE))
 @click.argument("sessions", nargs=-1, required=True, metavar="SESSION...")
 @click.option("--model", metavar="MODEL", help="A GGUF file, a server's URL#NAME, or anthropic#NAME. Default: the setting.")
 @click.option("--endpoint", metavar="URL", help="Of earlier releases: the URL alone, and its NAME as --model.")
@@ -55,12 +55,13 @@ def command(
     is_json: bool,
     is_quiet: bool,
 ) -> None:
-    """Send each SESSION (a transcript, or the id of an ingested session) in parts to a model, and store the short texts it writes.
+    """Send each SESSION (a transcript, or the id of an ingested session) in parts to a model, and store which lines it would keep.
 
-    They are stored beside the originals, which stay as they are: `clew compact` may show them when there is no space for
-    those. Lines that name things that do not occur in the session, or cite nothing of it, are dropped. Parts that were
-    answered before are not sent again. What looks like a secret is masked; the rest of the session leaves this machine if
-    the server is another one. Keys are read from the environment only: CLEW_MODEL_KEY, or ANTHROPIC_API_KEY.
+    It names lines by their numbers, and may say one sentence on lines that it would drop. That is stored beside the originals, which
+    stay as they are: `clew compact` may show such a sentence where there is no space for its lines. A sentence with a name or a number
+    that its lines do not hold is dropped. Parts that were answered before are not sent again. What looks like a secret is masked; the
+    rest of the session leaves this machine if the server is another one. Keys are read from the environment only: CLEW_MODEL_KEY, or
+    ANTHROPIC_API_KEY.
     """
     from clew.enrich.models import KnownModels, open_model
     from clew.errors import NoModel
@@ -146,7 +147,8 @@ def _to_json(done: CompressionReport, *, place: str, is_dry: bool, price: tuple[
         "known": done.known,
         "asked": done.asked,
         "lines": done.lines,
-        "dropped": {"invented": done.invented, "uncited": done.uncited},
+        "sentences": done.said,
+        "dropped": {"invented": done.invented},
         "masked": done.masked,
         "tokens": {"before": done.tokens_before, "after": done.tokens_after, "sent": done.tokens_sent, "answered": done.tokens_answered},
         "billed": {"sent": done.billed_in, "answered": done.billed_out},
@@ -164,11 +166,11 @@ def _to_text(done: CompressionReport, price: tuple[float, float] | None) -> str:
         lines.append(f"{format_count(done.left, 'part')} left: the same call goes on there, and so does `clew models work` if queued")
     if done.tokens_before:
         share = done.tokens_after / done.tokens_before * 100
-        lines.append(f"{done.tokens_before:,} tokens have a text of {done.tokens_after:,} ({share:.1f} %) beside them")
+        lines.append(f"of {done.tokens_before:,} tokens {done.tokens_after:,} ({share:.1f} %) are kept or said")
     if done.asked:
         lines.append(
-            f"{format_count(done.lines, 'line')} kept; dropped: {done.invented:,} that name what was not sent, "
-            f"{done.uncited:,} that cite nothing that was"
+            f"{format_count(done.lines, 'line')} to keep, {format_count(done.said, 'sentence')} on others; "
+            f"dropped: {format_count(done.invented, 'claim')} about what its lines do not hold"
         )
     if done.masked:
         lines.append(f"masked before they were sent: {format_count(done.masked, 'secret')}")
