@@ -15,11 +15,10 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 
-import msgspec
-
-from bench.compress.arms import SHIFTED, STATES, Answers, Arm, ArmCounts, OutOfTime, compress_chunks
+from bench.compress.arms import STATES, Answers, Arm, ArmCounts, OutOfTime, compress_chunks, find_means
 from bench.compress.check import CheckCounts, try_check
 from bench.compress.cuts import CHUNK_TOKENS, RUN_CHUNKS, STATE_TOKENS, Run, find_runs
 from bench.machine import REPOSITORY, provenance, write_result
@@ -34,7 +33,6 @@ RESULTS = Path(__file__).parent / "results"
 WORK = REPOSITORY / "build" / "bench" / "compress"
 PACKAGES = ("msgspec", "numpy", "xllamacpp")
 TIMEOUT_S = 900.0
-NETS = "nets"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,42 +44,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given.work.mkdir(parents=True, exist_ok=True)
     known = KnownModels(given.work)
     ends = time.monotonic() + given.seconds
-    done, counts, checked = Judgement(), dict[str, ArmCounts](), CheckCounts()
-    said: list[dict[str, str]] = []
-    summaries: list[int] = []
+    counts, checked = dict[str, ArmCounts](), CheckCounts()
+    runs: list[tuple[Run, list[Arm]]] = []
     with closing(GgufModel(given.model, sha256="", known=known, timeout_s=TIMEOUT_S, threads=given.threads)) as model:
         answers = Answers(given.work / f"{given.model.stem}.jsonl", model, lambda: time.monotonic() >= ends, time.monotonic)
-        for number, run in enumerate(find_runs(given.data)):
-            if number >= given.cuts:
-                break
+        for run in islice(find_runs(given.data), given.cuts):
             before = {name: ArmCounts(**asdict(each)) for name, each in counts.items()}
             try:
-                arms = compress_chunks(run.chunks, answers, counts)
+                runs.append((run, compress_chunks(run.chunks, answers, counts, given.states, given.shifted)))
             except OutOfTime:
                 counts = before  # a cut counts whole or not at all
                 break
-            _score(run, arms, done, summaries)
-            said += [{"arm": arm.name, "said": text, "lines": lines} for arm in arms for text, lines in arm.said]
             try_check(run.chunks, random.Random(run.judged.id), checked)
-            print(f"\r{len(done.sessions)} cuts, {run.judged.id[:8]}", end="", file=sys.stderr, flush=True)
+            print(f"\r{len(runs)} cuts", end="", file=sys.stderr, flush=True)
         source = provenance(("python", "-m", "bench.compress", "--model", given.model.name, "--cuts", str(given.cuts)), PACKAGES)
         name, sha256 = model.name, model.sha256
     print(file=sys.stderr)
-    (given.work / f"{given.model.stem}.said.json").write_bytes(msgspec.json.encode(said))  # to be read by a person, and not committed
-    base = f"{STATES[0]}, then nets"
-    pairs = [(f"{arm}, then nets", NETS) for arm in counts] + [(f"{arm}, then nets", base) for arm in STATES[1:]]
-    pairs += [(f"{arm}, shifted, then nets", f"{arm}, then nets") for arm in SHIFTED]
-    pairs += [(arm, "random") for arm in counts]
-    pairs = [pair for pair in pairs if done.sessions]
+    done = _judge(runs)
+    names = [name for name in (*given.states, *(f"{state}, shifted" for state in given.shifted)) if runs]
+    plain = [name for each in names for name in (each, f"{each}, calibrated")]
+    pairs = [(f"{name}, then nets", "nets") for name in plain] + [(name, "random") for name in plain]
+    pairs += [(name, "none") for name in names[1:]] + [(f"{name}, calibrated", "none, calibrated") for name in names[1:]]
+    pairs += [pair for each in given.shifted if runs for pair in _shifted_pairs(each)]
     summary = summarise(done, pairs)
     result = {
         "name": f"{source.name}-{given.model.stem}",
         **source.as_json(),
         "model": {"name": name, "sha256": sha256},
         "chunks": {"tokens": CHUNK_TOKENS, "of_a_run": RUN_CHUNKS, "state_tokens": STATE_TOKENS},
-        "answers_by_arm": {arm: asdict(each) for arm, each in counts.items()},
+        "asked": {arm: asdict(each) for arm, each in counts.items()},
         "check": asdict(checked),
-        "summary_tokens": sorted(summaries),
+        "summary_tokens": sorted(make_counter("claude").count(run.summary) for run, _ in runs if run.summary),
         "figures": summary,
     }
     print(as_table(summary) if done.sessions else "no cut has all its arms")
@@ -90,19 +83,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _score(run: Run, arms: Sequence[Arm], done: Judgement, summaries: list[int]) -> None:
-    """Add the scores of all arms of one run; the client's summary counts whole, whatever it costs."""
-    score_cut(run.judged, {arm.name: arm.kept for arm in arms}, done)
-    cut = run.judged
-    wanted = Needs(
-        edits=(NeededEdit("", cut.edited),) if cut.edited else (), terms=tuple(NeededTerm(text, evidence) for text, evidence in cut.terms)
-    )
-    scores = score_needs(SearchableWindow(run.summary), wanted) if run.summary else {}
-    for share in SHARES:
-        for measure, of in MEASURES.items():
-            done.values.setdefault(("client's summary, whole", share, measure), []).append(scores.get(of))
-    if run.summary:
-        summaries.append(make_counter("claude").count(run.summary))
+def _shifted_pairs(state: str) -> list[tuple[str, str]]:
+    return [(f"{state}, shifted", state), (f"{state}, shifted, calibrated", f"{state}, calibrated")]
+
+
+def _judge(runs: Sequence[tuple[Run, Sequence[Arm]]]) -> Judgement:
+    """Score all arms of these runs; the client's summary counts whole, whatever it costs."""
+    done = Judgement()
+    means = {
+        arm.name: find_means([other for _, arms in runs for other in arms if other.name == arm.name])
+        for _, arms in runs[:1]
+        for arm in arms
+    }
+    for run, arms in runs:
+        named = {arm.name: arm.chosen() for arm in arms} | {f"{arm.name}, calibrated": arm.chosen(means[arm.name]) for arm in arms}
+        score_cut(run.judged, named, done)
+        cut = run.judged
+        edits = (NeededEdit("", cut.edited),) if cut.edited else ()
+        wanted = Needs(edits=edits, terms=tuple(NeededTerm(text, evidence) for text, evidence in cut.terms))
+        scores = score_needs(SearchableWindow(run.summary), wanted) if run.summary else {}
+        for share in SHARES:
+            for measure, of in MEASURES.items():
+                done.values.setdefault(("client's summary, whole", share, measure), []).append(scores.get(of))
+    return done
+
+
+def _names(text: str) -> list[str]:
+    return [name for name in text.split(",") if name]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -111,6 +118,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, default=Path(known) if known else None, help="folder of transcripts, at any depth")
     parser.add_argument("--model", type=Path, required=True, help="a GGUF file")
     parser.add_argument("--cuts", type=int, default=40, help="number of cuts, one a session [40]")
+    parser.add_argument("--states", type=_names, default=list(STATES), help=f"states of the chunks [{','.join(STATES)}]")
+    parser.add_argument("--shifted", type=_names, default=["structured"], help="states with chunks cut elsewhere as well [structured]")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no request after so many [no limit]")
     parser.add_argument("--threads", type=int, default=1, help="of the model [1]")
     parser.add_argument("--work", type=Path, default=WORK, help="folder of answers that are kept")

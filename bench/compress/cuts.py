@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.compress.arms import LETTERS, count_lines
 from bench.hindsight.folds import fold_of, nets_without
 from bench.nextaction.cuts import find_cuts
 from clew.compaction.keep import compute_utility
@@ -25,6 +26,7 @@ from train.keep.cuts import history_at
 CHUNK_TOKENS = 400  # small, as are the models and the machine; the setting of the product is 6,000
 STATE_TOKENS = 120  # of clew's task state before a chunk, about as long as the other states
 RUN_CHUNKS = 3
+LINES_MAX = len(LETTERS) * 2 // 3  # of a chunk: a shifted one may have more
 SEED = 20_261_201
 
 
@@ -54,7 +56,10 @@ def _run(project: str, case: EvaluationCase) -> Run | None:
     needs = find_needs(case)
     wanted = {line for edit in needs.edits for line in edit.lines} | {line for term in needs.terms for line in term.evidence}
     holds = [any(line in wanted for line in _stripped(chunk)) for chunk in chunks]
-    starts = [at for at in range(len(chunks) - RUN_CHUNKS + 1) if any(holds[at : at + RUN_CHUNKS])]
+    starts = [
+        at for at in range(len(chunks) - RUN_CHUNKS + 1)
+        if any(holds[at : at + RUN_CHUNKS]) and all(count_lines(chunk) <= LINES_MAX for chunk in chunks[at : at + RUN_CHUNKS])
+    ]  # fmt: skip
     if not starts:
         return None
     at = min(starts, key=lambda at: hashlib.sha256(f"{SEED} {case.id} {at}".encode()).hexdigest())
