@@ -231,6 +231,30 @@ CASES: dict[str, tuple[dict[str, str], set[str]]] = {
         },
         {"a.h::form.put -> a.h::form.lay", "b.h::form.put -> b.h::form.lay"},
     ),
+    "a module of Elixir by its whole name, by an alias, and imported": (
+        {
+            "lib/shop/mail.ex": "defmodule Shop.Mail do\n  def deliver(x), do: x\n  def length(x), do: x\nend\n",
+            "lib/shop/post.ex": "defmodule Shop.Post do\n  def stamp(x), do: x\nend\n",
+            "lib/app.ex": "defmodule App do\n  alias Shop.Mail, as: Letters\n  alias Shop.{Post}\n  import Shop.Post\n"
+            "  def a(x), do: Letters.deliver(x)\n  def b(x), do: Shop.Mail.deliver(x)\n  def c(x), do: Post.stamp(x)\n"
+            "  def d(x), do: Enum.map(stamp(x), &length/1)\nend\n",
+        },
+        {
+            "lib/app.ex::App.a -> lib/shop/mail.ex::Shop.Mail.deliver",
+            "lib/app.ex::App.b -> lib/shop/mail.ex::Shop.Mail.deliver",
+            "lib/app.ex::App.c -> lib/shop/post.ex::Shop.Post.stamp",
+            "lib/app.ex::App.d -> lib/shop/post.ex::Shop.Post.stamp",
+        },
+    ),
+    "a name that an import of Scala changes": (
+        {
+            "util/Fmt.scala": "package acme.util\nobject Fmt { def pad(s: String) = s }\nobject Cut { def trim(s: String) = s }\n",
+            "app/Main.scala": "package acme.app\nimport acme.util.{Fmt => F, Cut}\nobject Main {\n  def go(xs: List[Int]) = xs.map(_ + 1)\n"
+            "  def say(s: String) = F.pad(Cut.trim(s).trim)\n}\n",
+            "app/Own.scala": "package acme.other\nclass Own { def map(f: Int) = f }\n",
+        },
+        {"app/Main.scala::Main.say -> util/Fmt.scala::Fmt.pad", "app/Main.scala::Main.say -> util/Fmt.scala::Cut.trim"},
+    ),
     "a name of another language": (
         {
             "web/redeem.ts": "export function redeemCoupon(code: string) { return code; }\n",

@@ -91,6 +91,19 @@ def test_a_package_is_found_by_the_name_in_its_manifest() -> None:
     ]
 
 
+def test_an_alias_of_a_whole_name_stands_beside_one_of_its_beginning_and_may_come_from_an_extended_configuration() -> None:
+    base = b'{ "compilerOptions": { "paths": { "@lib/util": ["./util/index.ts"], "@lib/util/*": ["./util/lib/*"] } } }'
+    roots = read_manifest_roots("config/tsconfig.json", base) | read_manifest_roots(
+        "web/tsconfig.json", b'{ "extends": "../config/tsconfig.json" }'
+    )
+    paths = ["config/util/index.ts", "config/util/lib/deep.ts", "web/a.ts"]
+
+    assert found(paths, "web/a.ts", "import '@lib/util'; import '@lib/util/deep'", roots) == [
+        ("config/util/index.ts", 1.0),
+        ("config/util/lib/deep.ts", 1.0),
+    ]
+
+
 WRITTEN = [
     "lib/src/money.dart", "lib/money.sh", "lib/money.lua", "styles/_vars.scss", "js/app.js", "a/Money.scala", "modules/net/main.tf",
     "api/money.proto", "src/alloc.zig", "mk/rules.mk", "Data/Money.hs", "lib/Shop/Money.pm",

@@ -30,6 +30,7 @@ def role(path: str, data: bytes) -> Role:
         "web/__mocks__/valve.ts",
         "pkg/valve_test.go",
         "src/valve.spec.ts",
+        "web/valve.cy.js",
         "integration_tests/valve.rs",
     ],
 )
@@ -48,6 +49,7 @@ def test_a_doubtful_folder_makes_a_test_only_of_what_checks_something(path: str)
     [
         ("examples/valve.ts", Role.DEMO),
         ("docs_src/valve.ts", Role.DEMO),
+        ("src/valve.stories.tsx", Role.DEMO),
         ("benches/valve.ts", Role.BENCHMARK),
         ("types/valve.d.ts", Role.DECLARATION),
         ("vite.config.ts", Role.CONFIGURATION),

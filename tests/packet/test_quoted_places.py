@@ -32,6 +32,7 @@ SOURCES = {
     "lib/queue.rb": "class Queue\n  def push_job(job)\n    @jobs << job\n    job\n  end\nend\n",
     "src/Mailer.cs": "class Mailer {\n  int Deliver(int mail) {\n    int x = mail;\n    return x;\n  }\n}\n",
     "src/Mailer.php": "<?php\nclass Mailer {\n  function deliver($mail) {\n    $x = $mail;\n    return $x;\n  }\n}\n",
+    "lib/boat.dart": "class Boat {\n  int row(int index) {\n    return index;\n  }\n}\n",
     "misc/parcels.py": FILLER,
 }
 
@@ -107,6 +108,13 @@ TRACES = {
     "an old IPython": ("~/x/src/shop/cart.py in add(self, item)\n      2     def add(self, item):\n----> 3         self.items.append(item)\n", "src/shop/cart.py", "Cart.add", 3),
     "a link": ("https://github.com/acme/shop/blob/main/src/shop/cart.py#L6-L8 is an invalid value", "src/shop/cart.py", "Cart.drop", 6),
     "an annotation": ("::error file=src/shop/cart.py,line=7,col=3::invalid value", "src/shop/cart.py", "Cart.drop", 7),
+    "ESLint": ("/home/u/web/src/router.js\n  2:17  error  an invalid value  no-bad-index\n", "web/src/router.js", "match", 2),
+    "a list of an editor": ("src/shop/cart.py|7 col 3| error: invalid value", "src/shop/cart.py", "Cart.drop", 7),
+    "a header that leads to the error": (
+        "In file included from pkg/store/store.go:1,\n                 from src/shop/till.py:1:\nsrc/shop/cart.py:7:2: error: x\n",
+        "src/shop/cart.py", "Cart.drop", 7,
+    ),
+    "Dart": ("RangeError: x\n#0      List.[] (dart:core/list.dart:2:3)\n#1      Boat.row (package:boats/boat.dart:3:5)\n", "lib/boat.dart", "Boat.row", 3),
     "a moved line": ('Traceback:\n  File "src/shop/till.py", line 90, in refund\nE', "src/shop/till.py", "refund", 7),
 }  # fmt: skip
 
@@ -165,6 +173,59 @@ def test_frames_of_a_runtime_are_named_as_outside(engine: Engine, repo: Path) ->
     [remark] = ask(engine, repo, text).remarks
 
     assert remark.values == ("node:internal/modules/cjs/loader:1105",)
+
+
+def test_a_frame_of_a_minified_file_at_an_address_is_named_as_such(engine: Engine, repo: Path) -> None:
+    text = "TypeError: x\n    at e.n (https://cdn.example.com/app.3f2a.min.js:1:20345)\n"
+
+    first = ask(engine, repo, text).remarks[0]
+
+    assert first.kind is RemarkKind.MINIFIED_FRAMES
+    assert first.values == ("https://cdn.example.com/app.3f2a.min.js:1",)
+
+
+def test_a_path_in_a_submodule_is_not_taken_for_one_of_the_same_name_outside(engine: Engine, repo: Path) -> None:
+    (repo / "parts/src/shop").mkdir(parents=True)
+    (repo / "parts/.git").write_text("gitdir: ../.git/modules/parts\n")
+    (repo / "parts/src/shop/cart.py").write_text("def other(): pass\n")
+
+    said = [describe_remark(remark) for remark in ask(engine, repo, "parts/src/shop/cart.py").remarks]
+
+    assert said == ["Not read, because it belongs to a repository of its own: parts/src/shop/cart.py."]
+
+
+def test_a_name_that_a_file_or_a_folder_bears_is_not_called_absent(engine: Engine, repo: Path) -> None:
+    (repo / "src/paymentgateway").mkdir()
+    (repo / "src/paymentgateway/shopping-basket.js").write_text("export function load(x) { return x; }\n")
+    engine.index(repo)
+
+    assert not ask(engine, repo, "PaymentGateway").remarks
+    assert not ask(engine, repo, "shopping_basket").remarks
+
+
+def test_a_question_that_is_one_name_begins_with_what_bears_it(engine: Engine, repo: Path) -> None:
+    (repo / "ops.cpp").write_text(
+        "struct Cash {\n  long cents;\n  void RoundDown(int step);\n  Cash& operator=(const Cash& other);\n};\n"
+        "Cash operator+(Cash a, Cash b) { return {a.cents + b.cents}; }\nbool operator==(Cash a, Cash b) { return a.cents == b.cents; }\n"
+    )
+    (repo / "pay.sol").write_text("contract Pot {\n  function payDividend(uint a) public { }\n}\n")
+    (repo / "src/pay_dividend_rates.py").write_text("def pay(dividend):\n    return dividend\n")
+    engine.index(repo)
+
+    assert ask(engine, repo, "operator+").entries[0].name == "operator+"
+    assert ask(engine, repo, "operator==").entries[0].name == "operator=="
+    assert ask(engine, repo, "RoundDown").entries[0].name == "Cash.RoundDown"
+    assert ask(engine, repo, "payDividend").entries[0].path == "pay.sol"
+
+
+def test_a_file_name_steers_no_terminal(engine: Engine, repo: Path) -> None:
+    (repo / "\x1b[31m\u202ex.py").write_text("def anchor_winch(): pass\n")
+    engine.index(repo)
+
+    text = ask(engine, repo, "anchor_winch").text
+
+    assert "\\x1b[31m\\u202ex.py" in text
+    assert "\x1b" not in text
 
 
 def test_frames_of_a_trace_follow_from_the_error_outwards_and_foreign_ones_are_named(engine: Engine, repo: Path) -> None:

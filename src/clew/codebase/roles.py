@@ -67,7 +67,8 @@ def role_of(path: str, facts: FileFacts) -> Role:
         return Role.DOCUMENT if facts.language in _DOCUMENT_FORMATS else Role.CONFIGURATION
     if any(_BENCHMARK_FOLDERS & parts for parts in folders) or {"bench", "benchmark"} & set(split_name(lowered.split(".")[0])):
         return Role.BENCHMARK
-    if any(_DEMO_FOLDERS & parts for parts in folders) or any(_DOCUMENT_FOLDERS & parts for parts in folders):
+    is_shown = {"stories", "story", "demo", "example"} & set(lowered.split(".")[1:-1])
+    if is_shown or any((_DEMO_FOLDERS | _DOCUMENT_FOLDERS) & parts for parts in folders):
         return Role.DEMO
     if lowered.endswith(_DECLARATIONS):
         return Role.DECLARATION
@@ -80,7 +81,7 @@ def is_test_path(path: str) -> bool:
     """Return whether a path alone says that a file is a test or belongs to one: by its folders, or by the file's name."""
     pure = PurePosixPath(path)
     stem, *marks = pure.name.lower().split(".")
-    if {"test", "tests", "spec"} & set(marks[:-1]) or stem in {"tests", "conftest"} or stem.endswith(("_test", "_tests", "_spec")):
+    if {"test", "tests", "spec", "cy"} & set(marks[:-1]) or stem in {"tests", "conftest"} or stem.endswith(("_test", "_tests", "_spec")):
         return True
     if stem.startswith("test_") and pure.suffix == ".py":
         return True

@@ -394,10 +394,10 @@ def _is_binary(head: bytes, language: str | None) -> bool:
     zeros = head.count(0)
     if not zeros or is_wide(head):
         return False
-    return not (language in LANGUAGES and zeros * ZERO_SHARE_MAX < len(head))
+    return not (language in LANGUAGES and zeros <= max(ZEROS_FREE, len(head) // ZERO_SHARE_MAX))
 
 
-ZERO_SHARE_MAX = 200  # one byte in so many of source code may be 0: a string that holds one; guess
+ZEROS_FREE, ZERO_SHARE_MAX = 2, 200  # so many bytes of source code, or one in so many, may be 0: a string that holds one; guess
 
 
 def _is_generated(folders: list[str], name: str, ending: str, head: bytes) -> bool:

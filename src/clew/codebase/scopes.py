@@ -369,6 +369,8 @@ class _Finder:
             if dotted in self.brought:
                 place, there = self.brought[dotted]
                 return self.within(self.key((*place, there) if there else place), rest[count:])
+        if language.root == "ex" and inner is None and head[:1].isupper() and head not in self.brought:  # a module's whole name
+            return self.within(self.key((language.root, head)), rest)
         scope, name = self.bare(index, head)
         if scope is None:
             return None

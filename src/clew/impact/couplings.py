@@ -269,11 +269,17 @@ def _by_path(documents: Documents, target: ImpactTarget, found: dict[str, dict[s
         if mine and theirs and (common := len(mine & theirs)):
             share = common / len(mine | theirs)
             if share >= 0.5:
-                _take(found["name"], path, share, MatchReason(MatchKind.LIKE_NAME if share < 1 else MatchKind.SAME_NAME))
+                is_same = _bare_name(name) == _bare_name(their_name)
+                _take(found["name"], path, share, MatchReason(MatchKind.SAME_NAME if is_same else MatchKind.LIKE_NAME))
         if their_folder == folder:
             beside.append(path)
     for path in beside:
         _take(found["folder"], path, 1.0 / (1.0 + log2(max(len(beside), 1)) / 4.0), MatchReason(MatchKind.SAME_FOLDER))
+
+
+def _bare_name(name: str) -> str:
+    """A file's name without its ending and without what joins its words, in lower case."""
+    return "".join(filter(str.isalnum, (name.rpartition(".")[0] or name).lower()))
 
 
 def _name_words(name: str) -> frozenset[str]:

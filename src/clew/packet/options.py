@@ -5,6 +5,7 @@ Extractive: code is copied byte for byte in whole lines, and what is left out is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -37,6 +38,7 @@ LINE_CHARS_MAX = 240  # of a one-line form in a conversation
 # fix begins on such a line (bench/LOG.md), and each costs one character.
 BLANK_LINES_MAX = 2
 
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")  # controls, ends of lines, and marks of direction
 _Draft: TypeAlias = tuple[Resolution, str, Spans, tuple[int, ...], int, int, bool]
 """An option that is not measured yet: resolution, text, and as `Option` has them spans, cuts, first and last line, and is_whole."""
 
@@ -211,7 +213,8 @@ def _conversation(record: Record, text: RecordText, originals: OriginalCache) ->
 
 @lru_cache(maxsize=1 << 14)  # each option of a record asks for its name
 def _printable(name: str) -> str:
-    """A name without line ends or lone surrogates: bytes that are not UTF-8 escaped."""
+    """A name with what would end its line, steer a terminal or turn its letters around escaped, as are bytes that are not UTF-8."""
     if name.isprintable():
         return name
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace("\n", "\\n").replace("\r", "\\r")
+    said = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), said)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from clew.records import MatchKind, TaskState
 from clew.store.search import Query
-from clew.task.clues import Clues, find_clues
+from clew.task.clues import Clues, find_clues, is_code_like
 from clew.task.question import build_question_state
 from clew.text.embed import Embedder
 from clew.text.words import extract_words, split_word
@@ -32,7 +32,10 @@ WHOLE_NAME_GAIN = 3.0  # of the term of a whole name, against those of its parts
 NAMES_MAX = 4  # names that an answer says are nowhere; guess
 SPELLED_MAX = 24  # plain words of the first line that may be names
 SHORT_CHARS = 200  # guess: what a person types in one line
+# A question that is one name, as somebody looks a symbol up: `Cart.add`, `store::open()`, `operator+`.
+_LONE_NAME = re.compile(r"[`'\"]?(operator\s?(?:\(\)|\[\]|[^\w\s()`'\"]{1,3})|[\w$]+(?:(?:\.|::|#|->)[\w$]+){0,8})(?:\(\))?[`'\"]?[?!.]?")
 _TICKS = re.compile(r"`([^`\n]+)`")
+_JOINTS = re.compile(r"::|#|->")
 _IN_PATH = re.compile(r"[^\s\"'`<>|/\\]{1,200}[/\\][^\s\"'`<>|]{1,400}")
 
 # Words of a question that say nothing of what it is about; only those that code and prose both have in numbers.
@@ -158,6 +161,13 @@ class Question:
         known.update(word for path in _IN_PATH.findall(self.text) for word in extract_words(path))
         named = dict.fromkeys((*self.clues.dotted, *self.clues.identifiers, *only))
         return tuple(name for name in named if known.isdisjoint(extract_words(name)))[:NAMES_MAX]
+
+    @cached_property
+    def only_name(self) -> str:
+        """Return the name that is the whole question, its parts joined by dots; "" for a plain word, and for more than a name."""
+        found = _LONE_NAME.fullmatch(self.text.strip()) if self.is_short else None
+        name = _JOINTS.sub(".", found[1].replace(" ", "")) if found else ""
+        return name if is_code_like(name.rpartition(".")[2]) or "." in name.strip(".") or name.startswith("operator") else ""
 
     @property
     def asks_for_tests(self) -> bool:

@@ -17,11 +17,12 @@ from clew.ranking.seed import SHORT_SHARPNESS, compute_role_shares, score_code, 
 from clew.ranking.twins import add_twins
 from clew.ranking.weights import Weights
 from clew.records import EdgeKind, MatchKind, MatchReason, Record, Remark, RemarkKind, Status, Tier
+from clew.store.bm25 import find_holders
 from clew.store.ports import Snapshot
 from clew.store.quoted_paths import find_files
 from clew.store.search import CODE, SearchResult
 from clew.text.embed import Embedder
-from clew.text.words import extract_words
+from clew.text.words import extract_words, split_word
 
 # The power of the weights of sessions, which say how much of the question is held: half of it is worth a tenth. Guess; after SHARPNESS
 # of a packet it is the square. Those of code are utilities already.
@@ -42,6 +43,7 @@ IMPORTANCE_GAIN = 3.0
 # a record or quotes a place: that stands first.
 EXPECTED_GAIN, EXPECTED_GAIN_NAMED = 2.0, 0.9
 LEAD_STEP = 1.2  # a quoted place's weight over the next one's: more than what a file's further records add up to
+LEADS_MAX = 8  # records that bear the name which is the whole question; of more the ranking tells which is meant; guess
 NEAREST_MAX, NEAREST_RATIO = 3, 0.7  # names that are like one that is nowhere; the ratio is `difflib`'s, a guess
 EVIDENCE_SHARE_MIN = 0.34  # guess: with less of a short question in any one record there is little that it asks for
 MISSING_SHARE_MAX = 0.9  # of the best weight, where a name that is asked for is nowhere
@@ -118,7 +120,10 @@ def rank(
     kept = best.weights >= least * float(best.weights[0]) if len(best.docs) else np.zeros(0, np.bool_)
     docs, values = best.docs[kept].tolist(), best.weights[kept].tolist()
     leads = tuple(dict.fromkeys((_heaviest(place.docs.tolist(), docs), place.line) for place in found.places.places))
-    docs, values = _led(docs, values, list(dict.fromkeys(doc for doc, _ in leads)))
+    if not leads and question.only_name:
+        leads = tuple((doc, 0) for doc in _bearing(snapshot, question.only_name, docs))
+    holding = [] if leads else _holding(snapshot, question.only_name, docs)
+    docs, values = _led(docs, values, list(dict.fromkeys(doc for doc, _ in leads)) or holding)
     return Ranked(docs, values, found, flow, noted | twins | aged, leads)
 
 
@@ -170,7 +175,11 @@ def find_remarks(
     names            of the records that were found, among which the nearest to a name that is nowhere are looked for.
     """
     absence, remarks = ranked.found.absence, [*ranked.found.places.remarks, *_unread(snapshot, ranked, question, unlisted_reason)]
-    missing = [(name, spelled) for name, spelled, docs in absence.names if not _is_mentioned(snapshot, name, docs)]
+    missing = [
+        (name, spelled)
+        for name, spelled, docs in absence.names
+        if _joined(name) not in snapshot.documents.path_names and not _is_mentioned(snapshot, name, docs)
+    ]
     for name, spelled in missing:
         own = {each.rpartition(".")[2].lower(): each for each in reversed(names) if "/" not in each}
         like = [own[each] for each in get_close_matches(name.lower(), own, NEAREST_MAX, NEAREST_RATIO)]
@@ -189,15 +198,15 @@ def _unread(snapshot: Snapshot, ranked: Ranked, question: Question, unlisted_rea
     documents = snapshot.documents
     quoted = [documents.paths[code] for code in ranked.found.places.files[:PATHS_MAX]]
     asked = [path for path, _ in question.clues.paths] if question.is_short else []
-    missing = [path for path in asked[:PATHS_MAX] if not quoted and not find_files(documents.paths_by_basename, path)]
-    states = snapshot.states_of_sources([f"file:{path}" for path in (*quoted, *missing)])
-    for path in (*quoted, *missing):
+    asked = [path for path in asked[:PATHS_MAX] if path not in documents.path_numbers]
+    states = snapshot.states_of_sources([f"file:{path}" for path in (*quoted, *asked)])
+    for path in dict.fromkeys((*quoted, *asked)):
         state = states.get(f"file:{path}")
         if state is not None and state.status != "indexed":
             yield Remark(RemarkKind.NOT_READ, (path, state.status))
-        elif state is None and path in missing and unlisted_reason and (why := unlisted_reason(path)) not in ("", "missing"):
+        elif state is None and path in asked and unlisted_reason and (why := unlisted_reason(path)) not in ("", "missing"):
             yield Remark(RemarkKind.NOT_READ, (path, why))
-        elif state is None and path in missing:
+        elif state is None and path in asked and not quoted and not find_files(documents.paths_by_basename, path):
             name = path.rpartition("/")[2]
             like = get_close_matches(name, documents.paths_by_basename, NEAREST_MAX, NEAREST_RATIO)
             yield Remark(RemarkKind.NO_SUCH_PATH, (path, *(documents.paths_by_basename[each][0] for each in like)))
@@ -222,6 +231,19 @@ def _is_mentioned(snapshot: Snapshot, name: str, docs: Sequence[int]) -> bool:
 
 def _joined(name: str) -> str:
     return name.replace("_", "").replace("-", "").lower()
+
+
+def _bearing(snapshot: Snapshot, name: str, ranked: Sequence[int]) -> list[int]:
+    """Return which of the ranked documents define a name, in their order; none where more than LEADS_MAX do."""
+    bearing = frozenset(snapshot.names.defining(name).tolist())
+    return [doc for doc in ranked if doc in bearing] if len(bearing) <= LEADS_MAX else []
+
+
+def _holding(snapshot: Snapshot, name: str, ranked: Sequence[int]) -> list[int]:
+    """Return which of the ranked documents hold a name of several words as a whole, in their order; none where more than LEADS_MAX do."""
+    terms = split_word(name.rpartition(".")[2])
+    holding = frozenset(find_holders(snapshot.documents, terms[-1], LEADS_MAX + 1) if len(terms) > 1 else ())
+    return [doc for doc in ranked if doc in holding] if len(holding) <= LEADS_MAX else []
 
 
 def _heaviest(docs: Sequence[int], ranked: Sequence[int]) -> int:

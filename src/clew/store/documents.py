@@ -231,6 +231,13 @@ class Documents:
         return table
 
     @cached_property
+    def path_names(self) -> frozenset[str]:
+        """Return the names of files, without their endings, and of folders, in lower case and without what joins their words."""
+        folders = {part for folder in {path.rpartition("/")[0] for path in self.paths} for part in folder.split("/")}
+        stems = {name.partition(".")[0] or name for name in self.paths_by_basename}
+        return frozenset(name.replace("_", "").replace("-", "").lower() for name in folders | stems)
+
+    @cached_property
     def odd_basenames(self) -> tuple[str, ...]:
         """Return the last components of code files that hold a blank, a bracket or another mark at which a text is split into words."""
         return tuple(name for name in self.paths_by_basename if _PATH_MARK.search(name))

@@ -27,12 +27,14 @@ OUTSIDE_SHOWN = 3  # frames outside the repository that are named; the rest are 
 _WORD = re.compile(r"[^\s/\\\"'`<>|:,;()\[\]{}=!?&*%]+")
 _LINE = re.compile(
     r"[\"'`]{0,2}(?:\?[^\s:]{0,80})?(?::line (\d{1,7})|:(\d{1,7})(?:[:.-]\d{1,7})?|#L(\d{1,7})|\((\d{1,7})(?:,\s?\d{1,7})?\)"
-    r"|:? ?[\[(](\d{1,7}),\s?\d{1,7}[\])]|,line=(\d{1,7})"
+    r"|:? ?[\[(](\d{1,7}),\s?\d{1,7}[\])]|,line=(\d{1,7})|\|(\d{1,7}) (?:col \d{1,7})?\|?"
+    r"|[ \t]*\n[ \t]{1,8}(\d{1,7}):\d{1,7}[ \t]{1,12}(?=error|warning|info|✖|⚠|×)"
     r"|[,:)]{0,2} {1,3}(?:\(?(?:on |at |in )?(?:the )?lines?:? |L)(\d{1,7}))"
 )
 _LINE_BEFORE = re.compile(r"\blines? (\d{1,7})(?:-\d{1,7})? (?:of|in) (?:the )?(?:file )?[\"'`(]{0,2}$")
 _MEMBER = re.compile(r"[\"'`]?(?:::[\w$]+(?:(?:::|\.)[\w$]+)*)")
 _IN_MEMBER = re.compile(r"[\"'`)]{0,2} in ([\w.$]{1,200})\(")  # as IPython's older releases write it
+_DART = re.compile(r"\bpackage:[\w.]{1,80}/")
 _COLOUR = re.compile(r"\x1b\[[0-9;]{0,16}m")
 _OWNER = re.compile(r"([\w$.<>/@-]{1,300})\($")
 _MINIFIED = re.compile(r"[.-]min\.(?:js|mjs|css)$|\.(?:bundle|chunk)\.js$")
@@ -42,6 +44,7 @@ _RAISED = re.compile(
     r"[ \t|>]{0,12}(?:E {1,8})?(?:[A-Za-z_][\w.]{0,120}(?:Error|Exception|Exit|Interrupt|Warning|Group)\b|[A-Za-z_][\w.]{0,120}: )"
 )
 _PYTEST = re.compile(r"[\w./\\~+@-]{1,400}\.pyx?:\d{1,7}: (?:in \S{1,200}|[A-Z]\w{0,100})?\s*$")
+_INCLUDED = re.compile(r"(?:In file included|[ ]{12,40})[ ]?from ")  # what stands before the files that lead to an error's file
 _CAUSE = re.compile(r"[ \t]{0,20}(?:Caused by:?|\[cause\]:)")
 _HANDLED = re.compile(r"During handling of the above exception")
 
@@ -120,6 +123,8 @@ def readable(text: str) -> str:
     """Return a text without terminal colours and percent escapes, and with real line ends where a log wrote them as escapes."""
     if "\x1b" in text:
         text = _COLOUR.sub("", text)
+    if "package:" in text:  # Dart's name for what is below a package's `lib`
+        text = _DART.sub("lib/", text)
     if "%5B" in text or "%20" in text or "%28" in text:
         text = unquote(text)
     if "\n" not in text and any(mark in text for mark in ("\\n  File ", "\\n    at ", "\\n\\t")):
@@ -277,9 +282,10 @@ def _ordered(text: str, quotes: Sequence[Quote]) -> list[Quote]:
             is_raised = True
         at += len(line) + 1
 
-    def place(quote: Quote) -> tuple[bool, int, int]:
+    def place(quote: Quote) -> tuple[bool, bool, int, int]:
         rank, is_reversed = groups[bisect_right(starts, quote.at) - 1]
-        return not quote.line, rank, -quote.at if is_reversed else quote.at
+        is_included = _INCLUDED.fullmatch(text, text.rfind("\n", 0, quote.at) + 1, quote.at) is not None
+        return not quote.line, is_included, rank, -quote.at if is_reversed else quote.at
 
     return sorted(quotes, key=place)
 

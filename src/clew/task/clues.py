@@ -81,9 +81,9 @@ def find_clues(text: str) -> Clues:
     """
     text = _readable(text)
     hosted, names_of_urls, rest = _urls(text)
-    trace = find_stack_frames(rest)
+    trace = find_stack_frames(text)
     paths = dict.fromkeys(hosted)
-    paths.update(dict.fromkeys((frame.path, frame.line) for frame in trace if "/" in frame.path or _has_extension(frame.path)))
+    paths.update(dict.fromkeys((frame.path, frame.line) for frame in trace if _is_local(frame.path)))
     paths.update(_paths(rest))
     with_line = {path for path, line in paths if line}
     quoted = _quoted(rest)
@@ -208,6 +208,11 @@ def _is_path(path: str) -> bool:
         return False
     slashes = unix.count("/")
     return (slashes >= 2 and len(parts) >= 2) or (slashes == 1 and len(parts) == 2 and parts[0] in FOLDERS) or unix.startswith("./")
+
+
+def _is_local(path: str) -> bool:
+    """Whether a frame's path is one of files and no address."""
+    return "://" not in path and ("/" in path or _has_extension(path))
 
 
 def _has_extension(name: str) -> bool:

@@ -63,6 +63,8 @@ def find_stack_frames(text: str) -> tuple[StackFrame, ...]:
 def strip_install_dir(path: str) -> str:
     """Return a path with forward slashes, made relative to the folder that packages are installed in (`site-packages`, `node_modules`)."""
     path = path.replace("\\", "/").removeprefix("file://").removeprefix("webpack://")
+    if path.startswith("package:"):  # Dart's name for what is below a package's `lib`
+        path = "lib/" + path.partition("/")[2]
     for mark in _INSTALLED:
         at = path.rfind(mark)
         if at >= 0:

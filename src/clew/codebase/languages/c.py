@@ -79,19 +79,28 @@ def _without_macros(data: bytes) -> bytes:
     data = _HEADER_MACRO.sub(_as_header, data)
     if b"#el" not in data:
         return data
-    kept, opened = bytearray(data), list[int]()
+    kept, opened = bytearray(data), list[tuple[int, int]]()  # where the line of an `#if` begins, and its first other branch or 0
     for found in _BRANCH.finditer(data):
         what = found[1]
         if what.startswith(b"if"):
-            opened.append(-1)
+            opened.append((found.start(), 0))
         elif opened and what == b"endif":
-            start = opened.pop()
-            part = data[start : found.start()] if start >= 0 else b""
+            condition, start = opened.pop()
+            part = data[start : found.start()] if start else b""
             if part.count(b"{") != part.count(b"}"):
-                kept[start : found.start()] = bytes(byte if byte in b"\r\n" else 32 for byte in part)
-        elif opened and opened[-1] < 0:
-            opened[-1] = found.end()
+                for first, last in ((condition, _line_end(data, condition)), (start, _line_end(data, found.start()))):
+                    kept[first:last] = bytes(byte if byte in b"\r\n" else 32 for byte in data[first:last])
+        elif opened and not opened[-1][1]:
+            opened[-1] = opened[-1][0], found.start()
     return bytes(kept)
+
+
+def _line_end(data: bytes, at: int) -> int:
+    """Return where a directive ends that begins at `at`: lines that end in a backslash go on."""
+    end = data.find(b"\n", at)
+    while end > 0 and data[end - 1 : end] == b"\\":
+        end = data.find(b"\n", end + 1)
+    return end if end >= 0 else len(data)
 
 
 def _as_header(found: re.Match[bytes]) -> bytes:

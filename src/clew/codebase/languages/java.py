@@ -1,4 +1,4 @@
-"""Java: everything stands in a type, annotations lead the modifiers; and how its namespaces and Kotlin's lead to files."""
+"""Java: everything stands in a type, annotations lead the modifiers; and how its namespaces, Kotlin's and Scala's lead to files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from clew.codebase.facts import Import
 from clew.codebase.languages.description import ImportLink, SourceFile, build_dotted_import, find_child, load_language
 from clew.codebase.path_index import LIKELY_MATCH, WEAK_MATCH, ImportCandidate, PathIndex, package_candidates, share_confidence
 
-_ENDINGS = (".java", ".kt", ".kts")
+_ENDINGS = (".java", ".kt", ".kts", ".scala")
 
 
 def _imports(source: SourceFile, node: Node) -> Iterable[Import]:
@@ -19,7 +19,7 @@ def _imports(source: SourceFile, node: Node) -> Iterable[Import]:
 
 
 def resolve_java_import(paths: PathIndex, _path: str, imported: Import) -> Iterable[ImportCandidate]:
-    """Yield (path, confidence) of files that a Java or Kotlin import means: the class's own, its outer class's, or all of a package."""
+    """Yield (path, confidence) of files that an import of these languages means: the class's own, its outer class's, or a package's."""
     package = imported.module.replace(".", "/")
     for name, _ in imported.names:
         inner = [] if name == "*" else [each for ending in _ENDINGS for each in paths.find_paths_ending(f"{package}/{name}{ending}")]
@@ -29,8 +29,8 @@ def resolve_java_import(paths: PathIndex, _path: str, imported: Import) -> Itera
             yield from share_confidence(found, LIKELY_MATCH)
         elif name == "*":
             yield from package_candidates(files, WEAK_MATCH)
-        else:  # a function of a Kotlin file that may be called anything
-            yield from share_confidence([file for file in files if file.endswith((".kt", ".kts"))], LIKELY_MATCH)
+        else:  # a function or a class of a Kotlin or Scala file that may be called anything
+            yield from share_confidence([file for file in files if not file.endswith(".java")], LIKELY_MATCH)
 
 
 def link_java_import(paths: PathIndex, path: str, imported: Import) -> Iterable[ImportLink]:

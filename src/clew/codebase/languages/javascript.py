@@ -42,7 +42,9 @@ _TESTS = frozenset(("describe", "it", "test", "suite", "context", "specify", "be
 _EXPORTS = re.compile(r"^(?:module\.exports|exports|this|window|globalThis|self)(?:\.|$)")
 _ENDINGS = (".ts", ".tsx", ".d.ts", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs", ".json", ".vue", ".svelte")
 _COMPILED = {".js": (".ts", ".tsx", ".d.ts"), ".jsx": (".tsx",), ".mjs": (".mts",), ".cjs": (".cts",)}
-_ALIAS, _EXPORT = "tsconfig:", "exports:"  # what roots that are no package's name begin with
+_ALIAS, _EXPORT, _EXTENDS = "tsconfig:", "exports:", "extends:"  # what roots that are no package's name begin with
+_EXTENDS_MAX = 5  # configurations of which one extends the next; guess
+_CONFIGS = ("app", "base", "build", "lib", "paths", "web")  # further tsconfig files that state `paths`
 _BUNDLERS = ("vite", "vitest", "vue", "webpack", "rollup", "astro", "nuxt", "jest", "babel")
 # `"@": path.resolve(__dirname, "./src")`, `find: "@", replacement: "/src"`, `"^@/(.*)$": "<rootDir>/src/$1"`
 _BUNDLER_ALIAS = re.compile(
@@ -243,16 +245,26 @@ def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterable[ImportCa
 
 
 def _aliased(paths: PathIndex, path: str, module: str) -> str | None:
-    """Return the file that `paths` of the nearest tsconfig.json means by a module, None for none."""
+    """Return the file that `paths` of the nearest tsconfig.json, or of one that it extends, means by a module; None for none."""
     folder = path
     while folder:
         folder = folder.rpartition("/")[0]
-        name = module
-        while name:
-            if (target := paths.roots.get(f"{_ALIAS}{folder}:{name}")) is not None:
-                rest = module[len(name) :].lstrip("/")
-                return _file(paths, posixpath.join(target, rest) if rest else target)
-            name = name.rpartition("/")[0]
+        stating: str | None = folder
+        for _ in range(_EXTENDS_MAX):
+            if stating is not None and (target := _stated(paths, f"{_ALIAS}{stating}:", module)) is not None:
+                return _file(paths, target)
+            stating = paths.roots.get(f"{_EXTENDS}{stating}")
+    return None
+
+
+def _stated(paths: PathIndex, scope: str, module: str) -> str | None:
+    """Return the path that the aliases of one folder give a module: of the whole name, else of its longest beginning."""
+    if (target := paths.roots.get(scope + module)) is not None:
+        return target
+    name = module
+    while name := name.rpartition("/")[0]:
+        if (target := paths.roots.get(f"{scope}{name}/")) is not None:
+            return posixpath.join(target, module[len(name) + 1 :])
     return None
 
 
@@ -363,7 +375,7 @@ def _aliases(folder: str, stated: Mapping[str, str]) -> dict[str, str]:
     for name, target in stated.items():
         place = posixpath.normpath(posixpath.join(folder, target.partition("*")[0]))
         if target.startswith(".") and not place.startswith(".."):
-            roots[f"{_ALIAS}{folder}:{name.removesuffix('*').rstrip('/')}"] = "" if place == "." else place
+            roots[f"{_ALIAS}{folder}:{name.removesuffix('*')}"] = "" if place == "." else place
     return roots
 
 
@@ -375,12 +387,13 @@ def _import_map(folder: str, data: bytes) -> dict[str, str]:
 
 def _bundler(folder: str, data: bytes) -> dict[str, str]:
     """Read the aliases of a bundler's configuration, which is a program: a name beginning with a mark, and the last path of its line."""
-    return _aliases(folder, {name: f"./{path}" for name, path in _BUNDLER_ALIAS.findall(data.decode("utf-8", "replace"))})
+    named = {name.rstrip("/"): f"./{path}" for name, path in _BUNDLER_ALIAS.findall(data.decode("utf-8", "replace"))}
+    return _aliases(folder, named | {f"{name}/": path for name, path in named.items()})
 
 
 def _svelte(folder: str, data: bytes) -> dict[str, str]:
     """Read the aliases of a svelte.config.js, among which `$lib` is one without being stated."""
-    return _aliases(folder, {"$lib": "./src/lib"}) | _bundler(folder, data)
+    return _aliases(folder, {"$lib": "./src/lib", "$lib/": "./src/lib"}) | _bundler(folder, data)
 
 
 def _first_path(value: object) -> str:
@@ -395,15 +408,19 @@ def _first_path(value: object) -> str:
 def _config(folder: str, data: bytes) -> dict[str, str]:
     """Read `compilerOptions.paths` of a tsconfig.json, which may hold comments and trailing commas."""
     plain = _TRAILING_COMMA.sub(r"\1", _COMMENT.sub(lambda found: found.group(1) or "", data.decode("utf-8", "replace")))
-    options = get_table(json.loads(plain), "compilerOptions")
+    stated = json.loads(plain)
+    options = get_table(stated, "compilerOptions")
     base = posixpath.join(folder, get_text(options, "baseUrl"))
     roots: dict[str, str] = {}
+    extended = _first_path(stated.get("extends"))
+    if extended.startswith(".") and (place := posixpath.normpath(posixpath.join(folder, extended, ".."))) != folder:
+        roots[f"{_EXTENDS}{folder}"] = "" if place == "." else place
     for name in get_table(options, "paths"):
         targets = get_table(options, "paths")[name]
         target = _first_path(targets)
         if name != "*" and target and name.endswith("/*") == target.endswith("/*"):
             place = posixpath.normpath(posixpath.join(base, target.removesuffix("*")))
-            roots[f"{_ALIAS}{folder}:{name.removesuffix('/*')}"] = "" if place == "." else place
+            roots[f"{_ALIAS}{folder}:{name.removesuffix('*')}"] = "" if place == "." else place
     return roots
 
 
@@ -422,7 +439,7 @@ JAVASCRIPT = load_language(
     resolve_import=_resolve,
     manifest_readers={
         "package.json": _package,
-        **dict.fromkeys(("tsconfig.json", "tsconfig.base.json", "jsconfig.json"), _config),
+        **dict.fromkeys(("jsconfig.json", "tsconfig.json", *(f"tsconfig.{name}.json" for name in _CONFIGS)), _config),
         **dict.fromkeys(("deno.json", "deno.jsonc", "import_map.json"), _import_map),
         **{f"{name}.config.{ending}": _bundler for name in _BUNDLERS for ending in ("js", "ts", "mjs", "cjs", "mts")},
         **dict.fromkeys(("svelte.config.js", "svelte.config.ts"), _svelte),

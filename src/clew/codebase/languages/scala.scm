@@ -9,6 +9,10 @@
 (compilation_unit (val_definition pattern: (identifier) @name) @constant)
 (package_object) @namespace
 (extends_clause [(type_identifier) (generic_type) (stable_type_identifier)] @base)
+(import_declaration) @import
+(parameter name: (identifier)) @typed
+(class_parameter name: (identifier)) @typed
+(val_definition pattern: (identifier)) @typed
 (comment) @comment
 (block_comment) @comment
 (string) @mask
