@@ -689,6 +689,7 @@ def what_a_producer_says_has_ended_has_ended(store: Writer) -> None:
     _expect(
         [record_id for record_id, _ in look(store, SPACE).stale_or_cold()], sorted([one, three]), "unusual: ended, and still in the index"
     )
+    _expect([record.id for record in look(store, SPACE).records_ever_of("session:1")], [one, two, three], "live and ended")
     store.apply(SPACE, [replace(later, superseded=(Supersession(one, three, EndReason(EndKind.READ_AGAIN), 20, 100),))])
     _expect(look(store, SPACE).statuses([one])[0], Status(False, three, EndReason(EndKind.READ_AGAIN), 20, 2, 100), "the newest word")
 
@@ -780,6 +781,7 @@ def a_snapshot_stands_still_while_others_write(store: Writer) -> None:
         documents = snapshot.documents
         _expect(sorted(documents.ids_of(range(documents.size))), sorted(_ids(first)), "documents of an open snapshot")
     _expect([record.id for record in look(store, SPACE).records_of_sources("file:a")], _ids(second), "what the source holds now")
+    _expect([record.id for record in look(store, SPACE).records_ever_of("file:a")], _ids(second), "without what a later reading lacked")
     _expect(look(store, SPACE).generation, 3, "generation now")
 
 
@@ -807,6 +809,7 @@ def a_snapshot_of_a_point_of_time_shows_what_was_true_then(store: Writer) -> Non
             _expect([record.id for record in snapshot.records([one, two])], there, f"records at {at_ns}")
             _expect([record.id for record in snapshot.of_subject("s")], there, f"versions at {at_ns}")
             _expect([record.id for record in snapshot.records_of_sources("session:a")], live, f"live records at {at_ns}")
+            _expect([record.id for record in snapshot.records_ever_of("session:a")], there, f"live and ended records at {at_ns}")
             wanted = [one] if at_ns == 250 else _NONE
             _expect([record_id for record_id, _ in snapshot.stale_or_cold()], wanted, f"stale or cold at {at_ns}")
             documents = snapshot.documents

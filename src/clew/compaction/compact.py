@@ -184,12 +184,8 @@ def compact(
 
 def main_thread_records(snapshot: Snapshot, source: str, seq_end: int | None = None) -> tuple[list[Record], list[Status]]:
     """Return the records that the main thread's window showed before an observation, live or ended, oldest first, with their statuses."""
-    live = snapshot.records_of_sources(source)
-    unusual = [record_id for record_id, _ in snapshot.stale_or_cold()]
-    ended = [record for record in snapshot.records(unusual) if record.source == source]
-    found = {record.id: record for record in (*live, *ended) if record.kind not in EXCLUDED_KINDS and not record.agent}
-    within = (record for record in found.values() if seq_end is None or record.seq < seq_end)
-    records = sorted(within, key=lambda record: (record.seq, record.id))
+    every = (record for record in snapshot.records_ever_of(source) if record.kind not in EXCLUDED_KINDS and not record.agent)
+    records = [record for record in every if seq_end is None or record.seq < seq_end]
     return records, snapshot.statuses([record.id for record in records])
 
 

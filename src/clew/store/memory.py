@@ -294,9 +294,11 @@ class _MemoryRows:
         versions = [holding for record_id in ids if (holding := self._space.select(record_id)) and holding.record.subject == subject]
         return [holding.record for holding in sorted(versions, key=lambda holding: (holding.record.at_ns, holding.born))]
 
-    def of_sources(self, sources: Collection[str], *, with_ended: bool) -> list[Record]:
+    def of_sources(self, sources: Collection[str], *, with_ended: bool, is_indexed: bool = False) -> list[Record]:
         held = [self._space.holdings[record_id][source] for source in sources for record_id in self._space.ids_of.get(source, ())]
-        return [holding.record for holding in held if with_ended or holding.status.is_live]
+        return [
+            holding.record for holding in held if holding.status.is_live or (with_ended and (holding.is_indexed or not is_indexed))
+        ]  # fmt: skip
 
     def states(self, prefix: str) -> list[SourceState]:
         return [state for source, state in self._space.states.items() if source.startswith(prefix)]

@@ -53,8 +53,8 @@ class Rows(Protocol):
         """Return every version of a subject, live or ended; by their own time, then in the order in which they were first stored."""
         ...
 
-    def of_sources(self, sources: Collection[str], *, with_ended: bool) -> list[Record]:
-        """Return the live records of these sources, and the ended ones if asked for, in no order."""
+    def of_sources(self, sources: Collection[str], *, with_ended: bool, is_indexed: bool = False) -> list[Record]:
+        """Return the live records of these sources, and the ended ones if asked for (if wanted only indexed ones), in no order."""
         ...
 
     def states(self, prefix: str) -> list[SourceState]:
@@ -149,6 +149,13 @@ class Snapshot:
             statuses = self.statuses([record.id for record in records])
             records = [record for record, status in zip(records, statuses, strict=True) if status.is_live]
         return sorted(records, key=lambda record: (place[record.source], record.seq, record.id))
+
+    def records_ever_of(self, source: str) -> list[Record]:
+        """Return the records of a source, live or ended, those excepted that a later reading of it no longer held; ordered by (seq, id)."""
+        found = self._then({record.id: record for record in self._rows.of_sources([source], with_ended=True, is_indexed=True)})
+        if self._as_of_ns:  # such ones were true at the time
+            found |= {record.id: record for record in self.records_of_sources(source)}
+        return sorted(found.values(), key=lambda record: (record.seq, record.id))
 
     def source_states(self, prefix: str = "") -> list[SourceState]:
         """Return how far each source (a file, a session) has been read, for names that begin with `prefix`; ordered by name."""

@@ -62,10 +62,14 @@ class PreviewedRecord:
 
 @dataclass(frozen=True, slots=True)
 class CompactionPreview:
-    """The window that a compaction would leave, and the fate of each record, oldest first."""
+    """The window that a compaction would leave, and the fate of each record, oldest first.
+
+    is_compacted  the client compacted the session before.
+    """
 
     packet: Packet
     records: tuple[PreviewedRecord, ...]
+    is_compacted: bool = False
 
     @property
     def tokens_before(self) -> int:
@@ -94,10 +98,12 @@ def preview_compaction(
     said = "\n".join(" ".join(line.split()) for line in packet.text.split("\n"))
     with made.store.snapshot(LOCAL, made.workspace, made.as_of_ns) as snapshot:
         records, statuses = main_thread_records(snapshot, made.source, made.seq_end)
-        begun = max((record.seq for record in snapshot.records_of_sources(made.source) if record.kind == "boundary"), default=-1)
+        every = snapshot.records_of_sources(made.source)
         originals = OriginalCache(snapshot)
         originals.read(record.full_text for record in records)
         texts = [originals.text_of(record.full_text) for record in records]
+    begun = max((record.seq for record in every if record.kind == "boundary"), default=-1)
+    is_compacted = any(record.kind in ("boundary", "summary") and not record.agent for record in every)
     pins: dict[str, list[StoredMark[Pin]]] = {}
     marks = SessionMarks(store, made.workspace, made.source.removeprefix("session:"))
     for each in marks.list_pins(until_ns=0 if at is None else made.at_ns):
@@ -111,7 +117,7 @@ def preview_compaction(
                 why.get(record.id, ()), record.seq > begun, tuple(pins.get(record.id, ())),
             )
         )  # fmt: skip
-    return CompactionPreview(packet, tuple(found))
+    return CompactionPreview(packet, tuple(found), is_compacted)
 
 
 def _load_input(store: Writer, session: str, at: str | None, tokenizer: str, path: Path) -> CompactionInput:

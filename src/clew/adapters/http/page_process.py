@@ -162,7 +162,8 @@ def run_page(settings: Settings, listening: socket.socket, commands: Connection,
     access, daemon = PageAccess(listening.getsockname()[1]), AskedDaemon(asks)
     from clew.adapters.page.app import PageApp  # lazy: the daemon, which imports this module, needs no templates
 
-    server = DaemonServer(make_config(PageApp(context, daemon, access, on_request=daemon.note_request, latencies=daemon.latencies)))
+    app = PageApp(context, daemon, access, on_request=daemon.note_request, latencies=daemon.latencies)
+    server = DaemonServer(make_config(app))
 
     def obey() -> None:
         with suppress(EOFError, OSError):
@@ -173,6 +174,7 @@ def run_page(settings: Settings, listening: socket.socket, commands: Connection,
         server.stop()
 
     threading.Thread(target=obey, daemon=True).start()
+    threading.Thread(target=app.warm_up, daemon=True).start()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -11,6 +11,7 @@ import json
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -27,7 +28,7 @@ from clew.adapters.page.access import ENTER_PATH, PageAccess, PageGuard
 from clew.adapters.page.actions import Action, LongActions
 from clew.adapters.page.render import HERE, render
 from clew.adapters.page.sessions import RunningSessions, SessionCatalogue
-from clew.adapters.page.views import POSTS, VIEWS
+from clew.adapters.page.views import POSTS, VIEWS, health, now, sessions
 from clew.adapters.page.views.view import NAVIGATION, Form, NotFound, Query, View, Viewer
 from clew.errors import ClewError, UnknownHandle, UnknownPath, UnknownRecord, UsageError
 from clew.sessions.context import DaemonContext
@@ -74,6 +75,12 @@ class PageApp:
         """Serve one request."""
         self._on_request()
         await self._app(scope, receive, send)
+
+    def warm_up(self) -> None:
+        """Make what first views wait for: the list of sessions, the scoring networks, the doctor's findings. For a thread of its own."""
+        for view in (sessions.list_sessions, now.show_now, health.show_health):
+            with suppress(ClewError, OSError):  # the view itself says so when it is asked for
+                view(self._open(), Query({}), Form())
 
     # -- the door ---------------------------------------------------------------------------------
 

@@ -118,9 +118,9 @@ class TableRows:
             rows = _select_rows(connection.fetch_all("records.by_subject", self._space.number, encode_text(subject)))
             return [record_from_row(row) for row in sorted(rows.values(), key=lambda row: (row[-1], row[2]))]
 
-    def of_sources(self, sources: Collection[str], *, with_ended: bool) -> list[Record]:
-        """Return the live records of these sources, and the ended ones too if asked for, in no order."""
-        keys = [(self._space.number, encode_text(source), int(not with_ended)) for source in dict.fromkeys(sources)]
+    def of_sources(self, sources: Collection[str], *, with_ended: bool, is_indexed: bool = False) -> list[Record]:
+        """Return the live records of these sources, and the ended ones too if asked for (if wanted only indexed ones), in no order."""
+        keys = [(self._space.number, encode_text(source), int(not with_ended), int(is_indexed)) for source in dict.fromkeys(sources)]
         with self._asking() as connection:
             return [record_from_row(row) for row in connection.fetch_for_keys("records.by_source", keys)] if keys else []
 

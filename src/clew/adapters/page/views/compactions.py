@@ -48,7 +48,7 @@ def show_preview(viewer: Viewer, query: Query, _: Form) -> Response:
     found = viewer.catalogue.find(query.path["session"])
     at, budget = query.get("at"), _budget(viewer, query)
     preview = load_preview(viewer, found, at, budget)
-    cuts, summary = _find_cuts(viewer, found, at)
+    cuts, summary = _find_cuts(viewer, found, at) if at or preview.is_compacted else ((), "")
     fate = query.get("fate")
     wanted = [each for each in preview.records if not fate or each.fate.name.lower() == fate]
     rows = turn_to(wanted, query, ROWS)

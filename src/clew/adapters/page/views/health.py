@@ -13,11 +13,13 @@ from starlette.responses import Response
 from clew.adapters.daemon_files import DaemonPaths
 from clew.adapters.doctor import DoctorInput, Finding, run_checks
 from clew.adapters.page.views.view import Form, Query, Viewer, page
+from clew.errors import ClewError
 from clew.settings import claude_code_base_url, claude_code_dir, find_workspace, load_settings_leniently
 
-CHECKED_S = 30.0  # seconds for which the doctor's findings are shown again; guess
+CHECKED_S = 30.0  # seconds after which the doctor's findings are made anew while the earlier ones are shown; guess
 _checked: tuple[float, list[Finding]] | None = None
 _lock = threading.Lock()
+_checking = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,26 +38,48 @@ def show_health(viewer: Viewer, query: Query, _: Form) -> Response:  # noqa: ARG
     """Show findings, latencies and sizes."""
     engine = viewer.engine
     status = engine.read_status(Path.home())
+    checked_s, findings = _find(viewer)
     return page(
         "health.html", "/health", "Health",
-        findings=_find(viewer), latencies=_latencies(viewer), store=status, data_dir=str(engine.settings.data_dir),
+        findings=findings, checked_s=checked_s, is_checking=_checking.locked(), latencies=_latencies(viewer), store=status,
+        data_dir=str(engine.settings.data_dir),
         problem=viewer.context.find_problem(),
     )  # fmt: skip
 
 
-def _find(viewer: Viewer) -> list[Finding]:
-    global _checked  # noqa: PLW0603 - a check of the whole file takes seconds, and every reader would wait for one
+def _find(viewer: Viewer) -> tuple[float, list[Finding]]:
+    """When the doctor looked last, in seconds since 1970, and what it found; the first time it is waited for, later it looks beside."""
     with _lock:
-        if _checked is None or time.monotonic() - _checked[0] > CHECKED_S:
-            settings, chosen = viewer.engine.settings, load_settings_leniently()
-            live = next((each for each in viewer.live.list_recent() if each.cwd and Path(each.cwd).is_dir()), None)
-            given = DoctorInput(
-                settings, DaemonPaths(settings.data_dir), claude_code_dir().absolute(),
-                find_workspace(Path(live.cwd) if live else Path.home())[1], shutil.which("claude"), claude_code_base_url(),
-                (*chosen.warnings, *map(str, chosen.errors)),
-            )  # fmt: skip
-            _checked = time.monotonic(), run_checks(given)
-        return _checked[1]
+        known = _checked
+    if known is None:
+        with _checking:
+            return _checked or _check(viewer)
+    if time.time() - known[0] > CHECKED_S and _checking.acquire(blocking=False):
+        threading.Thread(target=_check_beside, args=(viewer,), name="health", daemon=True).start()
+    return known
+
+
+def _check_beside(viewer: Viewer) -> None:
+    try:
+        _check(viewer)
+    except (ClewError, OSError) as error:  # the findings stay as they were, with their time
+        viewer.context.record_error("page", error)
+    finally:
+        _checking.release()
+
+
+def _check(viewer: Viewer) -> tuple[float, list[Finding]]:
+    global _checked  # noqa: PLW0603 - a check of the whole file takes seconds, and every reader would wait for one
+    settings, chosen = viewer.engine.settings, load_settings_leniently()
+    live = next((each for each in viewer.live.list_recent() if each.cwd and Path(each.cwd).is_dir()), None)
+    given = DoctorInput(
+        settings, DaemonPaths(settings.data_dir), claude_code_dir().absolute(), find_workspace(Path(live.cwd) if live else Path.home())[1],
+        shutil.which("claude"), claude_code_base_url(), (*chosen.warnings, *map(str, chosen.errors)),
+    )  # fmt: skip
+    made = time.time(), run_checks(given)
+    with _lock:
+        _checked = made
+    return made
 
 
 def _latencies(viewer: Viewer) -> list[Latency]:

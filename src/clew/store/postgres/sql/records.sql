@@ -82,12 +82,13 @@ SELECT r.is_live, s.name, r.number, r.id, r.layer, r.kind, r.subject, r.digest, 
  WHERE r.tenant = $1 AND r.workspace = $2 AND hashtextextended(r.subject, 0) = hashtextextended($3, 0) AND r.subject = $3;
 
 -- name: by_source
--- What sources hold, and held too where 0 is asked for.
+-- What sources hold, and held too where 0 is asked for: of that only what stands in the index where 1 is asked for.
 SELECT r.is_live, s.name, r.number, r.id, r.layer, r.kind, r.subject, r.digest, r.name, r.texts, r.seq, r.parent, r.path,
        r.language, r.session, r.uuid, r.agent, r.trust, r.lineage, r.at_ns
-  FROM unnest($2::int[], $3::text[], $4::int[]) a(workspace, name, is_live)
+  FROM unnest($2::int[], $3::text[], $4::int[], $5::int[]) a(workspace, name, is_live, is_indexed)
   JOIN clew.sources s ON s.tenant = $1 AND s.workspace = a.workspace AND hashtextextended(s.name, 0) = hashtextextended(a.name, 0) AND s.name = a.name
-  JOIN clew.records r ON r.tenant = $1 AND r.workspace = a.workspace AND r.source = s.source AND r.is_live >= a.is_live;
+  JOIN clew.records r ON r.tenant = $1 AND r.workspace = a.workspace AND r.source = s.source AND r.is_live >= a.is_live
+   AND (r.is_live = 1 OR r.is_indexed >= a.is_indexed);
 
 -- name: status
 -- What is known beyond their words of the records with the ids of a JSON list, once per source that holds or held them.

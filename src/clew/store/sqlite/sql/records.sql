@@ -65,11 +65,11 @@ SELECT r.is_live, s.name, r.row, r.id, r.layer, r.kind, r.subject, r.digest, r.n
  WHERE r.workspace = ? AND r.subject = ?;
 
 -- name: by_source
--- What a source holds, and held too where 0 is asked for.
+-- What a source holds, and held too where 0 is asked for: of that only what stands in the index where 1 is asked for.
 SELECT r.is_live, s.name, r.row, r.id, r.layer, r.kind, r.subject, r.digest, r.name, r.texts, r.seq, r.parent, r.path,
        r.language, r.session, r.uuid, r.agent, r.trust, r.lineage, r.at_ns
   FROM sources s CROSS JOIN records r ON r.source = s.source
- WHERE s.workspace = ?1 AND s.name = ?2 AND r.workspace = ?1 AND r.is_live >= ?3;
+ WHERE s.workspace = ?1 AND s.name = ?2 AND r.workspace = ?1 AND r.is_live >= ?3 AND (r.is_live = 1 OR r.is_indexed >= ?4);
 
 -- name: status
 -- What is known beyond their words of the records with the ids of a JSON list, once per source that holds or held them.
