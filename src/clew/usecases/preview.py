@@ -64,12 +64,12 @@ class PreviewedRecord:
 class CompactionPreview:
     """The window that a compaction would leave, and the fate of each record, oldest first.
 
-    is_compacted  the client compacted the session before.
+    cuts  (uuid, time in ns) of what the client wrote of its own compactions, oldest first.
     """
 
     packet: Packet
     records: tuple[PreviewedRecord, ...]
-    is_compacted: bool = False
+    cuts: tuple[tuple[str, int], ...] = ()
 
     @property
     def tokens_before(self) -> int:
@@ -103,7 +103,7 @@ def preview_compaction(
         originals.read(record.full_text for record in records)
         texts = [originals.text_of(record.full_text) for record in records]
     begun = max((record.seq for record in every if record.kind == "boundary"), default=-1)
-    is_compacted = any(record.kind in ("boundary", "summary") and not record.agent for record in every)
+    cuts = tuple((record.uuid, record.at_ns) for record in every if record.kind in ("boundary", "summary") and not record.agent)
     pins: dict[str, list[StoredMark[Pin]]] = {}
     marks = SessionMarks(store, made.workspace, made.source.removeprefix("session:"))
     for each in marks.list_pins(until_ns=0 if at is None else made.at_ns):
@@ -117,7 +117,7 @@ def preview_compaction(
                 why.get(record.id, ()), record.seq > begun, tuple(pins.get(record.id, ())),
             )
         )  # fmt: skip
-    return CompactionPreview(packet, tuple(found), is_compacted)
+    return CompactionPreview(packet, tuple(found), cuts)
 
 
 def _load_input(store: Writer, session: str, at: str | None, tokenizer: str, path: Path) -> CompactionInput:

@@ -22,7 +22,7 @@ from clew.transcript.pricing import ANTHROPIC_PRICES
 KIND = "bill"
 ROWS = 30
 PACKETS_MAX = 500
-READ_BYTES_MAX = 2_000_000  # a longer transcript takes seconds: it is priced in a process of its own
+READ_BYTES_MAX = 1_000_000  # a longer transcript takes half a second or more of a core: it is priced in a process of its own
 _KEPT_MAX = 32
 _kept: OrderedDict[tuple[object, ...], SessionBill | None] = OrderedDict()
 _lock = threading.Lock()

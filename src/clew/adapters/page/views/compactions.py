@@ -13,11 +13,12 @@ from starlette.responses import Response
 from clew.adapters.page.render import link
 from clew.adapters.page.sessions import FoundSession
 from clew.adapters.page.views.view import Form, NotFound, Query, Viewer, page, turn_to
-from clew.errors import UsageError
+from clew.errors import UnknownRecord, UsageError
 from clew.records import MatchKind, make_handle
 from clew.records.wording import describe_end, describe_reason
 from clew.usecases.marks import BY_PAGE
 from clew.usecases.preview import CompactionPreview, Fate, PreviewedRecord
+from clew.usecases.progress import find_line_of_file
 
 ROWS = 40
 BUDGETS = (4_000, 8_000, 16_000, 32_000)
@@ -48,7 +49,7 @@ def show_preview(viewer: Viewer, query: Query, _: Form) -> Response:
     found = viewer.catalogue.find(query.path["session"])
     at, budget = query.get("at"), _budget(viewer, query)
     preview = load_preview(viewer, found, at, budget)
-    cuts, summary = _find_cuts(viewer, found, at) if at or preview.is_compacted else ((), "")
+    cuts, summary = _find_cuts(viewer, found, preview, at)
     fate = query.get("fate")
     wanted = [each for each in preview.records if not fate or each.fate.name.lower() == fate]
     rows = turn_to(wanted, query, ROWS)
@@ -160,8 +161,12 @@ def load_preview(viewer: Viewer, found: FoundSession, at: str, budget: int) -> C
     return made
 
 
-def _find_cuts(viewer: Viewer, found: FoundSession, at: str) -> tuple[Sequence[tuple[int, int]], str]:
+def _find_cuts(viewer: Viewer, found: FoundSession, preview: CompactionPreview, at: str) -> tuple[Sequence[tuple[int, int]], str]:
     """Return (line, time in ns) of each compaction that the client made, and its own summary at the line `at`, "" for none."""
+    if not at:
+        told = _locate_cuts(found, preview)
+        if told is not None:
+            return told, ""
     cuts: list[tuple[int, int]] = []
     summary, wanted = "", int(at) if at.isdecimal() else -1
     for line, at_ns, text in viewer.catalogue.read_compactions(found):
@@ -170,3 +175,15 @@ def _find_cuts(viewer: Viewer, found: FoundSession, at: str) -> tuple[Sequence[t
         if cuts[-1][0] == wanted:
             summary = summary or text
     return cuts, summary
+
+
+def _locate_cuts(found: FoundSession, preview: CompactionPreview) -> Sequence[tuple[int, int]] | None:
+    """The same from what is stored, so that the transcript is not parsed once more; None where that cannot tell the lines."""
+    file = found.row.file
+    if preview.cuts and (file is None or not all(uuid for uuid, _ in preview.cuts)):
+        return None
+    try:
+        lines = sorted((find_line_of_file(file, uuid), at_ns) for uuid, at_ns in preview.cuts) if file else []
+    except UnknownRecord:
+        return None
+    return [each for number, each in enumerate(lines) if not number or each[0] - lines[number - 1][0] > SAME_CUT_LINES]
