@@ -12,11 +12,11 @@ import clew
 from clew.engine import Engine
 from clew.recall.heading import make_turn_heading
 from clew.recall.recall import Recalled
-from clew.recall.subjects import find_replaced
 from clew.recall.when import find_dates
 from clew.records import MatchKind, MatchReason, Observation, ObservationKind, join_text
 from clew.records.wording import describe_reason
 from clew.settings import Settings
+from clew.task.subjects import find_replaced
 from clew.usecases.write import NewNote
 
 SMALL_TALK = (
@@ -153,6 +153,20 @@ def test_a_replaced_note_says_so(engine: Engine, tmp_path: Path) -> None:
     assert "SGLang" in newer.record.name
     assert "replaced by" in join_text(make_turn_heading(older))
     assert "replaced" not in join_text(make_turn_heading(newer))
+
+
+def test_a_packet_says_of_what_was_said_when_and_what_has_replaced_it(engine: Engine, tmp_path: Path) -> None:
+    for text in ("the ranking model is served by vLLM", "the ranking model is served by SGLang"):
+        engine.write(tmp_path, [NewNote(text, subject="server")])
+    say(engine, tmp_path, "old", "2025-03-01", "the staging port?", "The staging port is 8080.")
+    say(engine, tmp_path, "new", "2025-05-01", "The staging port is now 9090.", "Noted.")
+
+    text = join_text(engine.retrieve(tmp_path, "ranking model staging port", budget_tokens=1000, tokenizer="claude").spans)
+    lines = dict(zip(text.split("\n")[1:], text.split("\n"), strict=False))
+    assert ", replaced by [" in lines["the ranking model is served by vLLM"]
+    assert "replaced" not in lines["the ranking model is served by SGLang"]
+    assert "message, 2025-03-01, replaced by [" in lines["The staging port is 8080."]
+    assert lines["The staging port is now 9090."].endswith("prompt, 2025-05-01")
 
 
 def test_the_running_session_is_asked_only_for_what_its_window_no_longer_holds(engine: Engine, tmp_path: Path) -> None:

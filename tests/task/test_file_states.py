@@ -27,7 +27,7 @@ from clew.records import (
     Verdict,
 )
 from clew.task.git import GIT_NOTE, GitCommit, GitStatus
-from clew.task.tracker import TaskTracker
+from clew.task.tracker import TaskTracker, state_at
 
 ROOT = "/home/ada/shop"
 COMMITTED = "[main 1a2b3c4] cart\n 1 file changed, 1 insertion(+), 1 deletion(-)"
@@ -543,3 +543,46 @@ def test_nobody_knows_what_a_commit_in_the_background_took() -> None:
     work = Work().edit("cart.py").run("git add -A && git commit -m x &", "")
 
     assert [state.is_committed for state in work.files().values()] == [None]
+
+
+def test_an_edit_that_another_edit_takes_back_leaves_the_file_as_it_was(script) -> None:
+    script.edit("cart.py", "a", "b")
+    script.edit("cart.py", "c", "d")
+    script.edit("cart.py", "d", "c")
+    first = state_at(script.observations).files[0]
+    script.edit("cart.py", "b", "a")
+
+    assert (first.state, first.edits) == ("edited", 1)
+    assert state_at(script.observations).files[0].state == "reverted"
+
+
+@pytest.mark.parametrize(
+    ("command", "paths"),
+    [
+        (
+            "python - <<'EOF'\nfrom pathlib import Path\np = Path('cart.py')\np.write_text(p.read_text().replace('a', 'b'))\nEOF",
+            ["cart.py"],
+        ),
+        ("node -e \"require('fs').writeFileSync('web/app.js', '1')\"", ["web/app.js"]),
+        ("git apply <<'EOF'\n--- a/cart.py\n+++ b/cart.py\n@@ -1 +1 @@\n-a\n+b\nEOF", ["cart.py"]),
+        ("python -c \"import sys; sys.stdout.write(open('cart.py').read())\"", []),
+        ("python tools/report.py --write 'cart.py'", []),
+    ],
+)
+def test_a_program_on_the_command_line_changes_the_file_that_it_writes(script, command: str, paths: list[str]) -> None:
+    script.edit("ring.py", "a", "b")
+    script.run("pytest -q", "4 passed in 0.1s")
+    script.run(command)
+
+    state = state_at(script.observations)
+    assert [file.path for file in state.files][1:] == paths
+    assert state.checks[0].is_stale == bool(paths)
+
+
+def test_of_files_that_a_program_on_the_command_line_names_beside_what_it_writes_no_check_is_known(script) -> None:
+    script.edit("cart.py", "a", "b")
+    script.run("pytest -q", "4 passed in 0.1s")
+    script.run("python - <<'EOF'\nopen('out.json', 'w').write(open('cart.py').read())\nEOF")
+
+    (file,) = state_at(script.observations).files
+    assert (file.checked_by, file.is_committed) == ((), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from clew.task.completion import find_completion
-from clew.task.replies import Reply, asks_user, cancelled_steps, find_asked, read_options, read_reply
+from clew.task.replies import Reply, asks_user, cancelled_steps, find_asked, find_proposal, read_options, read_reply
 
 OFFER = """There are three ways:
 
@@ -122,6 +122,17 @@ def test_what_was_asked_is_the_agents_last_question() -> None:
     assert not asks_user("Is it?\n\nNo.\n\nI fixed it.\n\nDone.")
 
 
+def test_what_an_assent_assents_to_holds_the_option_that_the_agent_only_names_by_number() -> None:
+    message = "Two ways:\n\n- Approach 1 - a journal file\n- Approach 2 - snapshots\n\nMy recommendation is approach 1. Ok?"
+    assert find_proposal(message) == "1. Approach 1 - a journal file\nMy recommendation is approach 1. Ok?"
+    assert find_proposal("1. a\n2. b\n\nOption 1 or option 2?") == "Option 1 or option 2?"
+    assert find_proposal("Shall I go on?") == "Shall I go on?"
+
+
+def test_a_report_that_begins_with_a_colon_is_quoted_with_what_is_done() -> None:
+    assert find_completion("Done: the folder is deleted.\nNothing else.") == "Done: the folder is deleted."
+
+
 STEPS = ("migrate handler 4", "write the docs", "add a changelog entry")
 
 
@@ -138,6 +149,12 @@ STEPS = ("migrate handler 4", "write the docs", "add a changelog entry")
         ("計画は中止して", [0, 1, 2]),
         ("Забудь про план", [0, 1, 2]),
         ("Skip the docs.", [1]),
+        ("Stop the migration, we keep the old router.", [0]),
+        ("Arrête la migration.", [0]),
+        ("stop", []),
+        ("Stop it!", []),
+        ("stop, that is the wrong file", []),
+        ("Stop the server before you write the docs.", []),
         ("the cancel button should be red", []),
         ("Drop the table users", []),
         ("go on with the plan", []),

@@ -383,3 +383,60 @@ def test_a_script_that_passed_has_not_once_a_check_that_runs_it_fails_in_it(scri
 
     checks = {check.command: check.verdict for check in state_at(script.observations).checks}
     assert checks == {"pnpm lint": "passed", "pnpm run compile": "failed"}
+
+
+def test_a_whole_that_passed_has_not_once_a_part_of_it_fails_with_nothing_changed_between(script) -> None:
+    script.edit("cart.py", "a", "b")
+    script.run("pytest -q", "4 passed in 0.1s")
+    script.run("pytest -q tests/test_cart.py", "1 failed, 1 passed in 0.1s", fails=True)
+
+    assert [(check.command, check.verdict) for check in state_at(script.observations).checks] == [
+        ("pytest -q tests/test_cart.py", "failed")
+    ]
+
+
+def test_words_of_the_agents_list_beside_its_steps_are_no_names(script) -> None:
+    script.call("TodoWrite", {"todos": [{"content": "wire job_queue", "status": "in_progress", "activeForm": "x"}]})
+
+    assert state_at(script.observations).recent_identifiers == ("job_queue",)
+
+
+@pytest.mark.parametrize(
+    ("runs", "expected"),
+    [
+        ([("git reset --soft HEAD~1", "")], []),
+        ([("git reset --hard HEAD~1", "HEAD is now at 0a0a0a0 before")], []),
+        ([("git commit --amend --no-edit", "[main 2b3c4d5] fix\n 1 file changed")], ["2b3c4d5 fix "]),
+        ([("git rebase main", "Successfully rebased and updated refs/heads/x.")], [" fix "]),
+        ([("git -C ../other commit -am y", "[main 3c4d5e6] y\n 1 file changed")], ["1a2b3c4 fix ", "3c4d5e6 y /home/ada/other"]),
+    ],
+)
+def test_the_commits_of_a_session_are_those_that_stand_each_with_its_repository(
+    script, runs: list[tuple[str, str]], expected: list[str]
+) -> None:
+    script.edit("cart.py", "a", "b")
+    script.run("git commit -am fix", "[main 1a2b3c4] fix\n 1 file changed, 1 insertion(+)")
+    for command, output in runs:
+        script.run(command, output)
+
+    made = state_at(script.observations).place.commits
+    assert [f"{commit.digest} {commit.subject} {commit.folder}" for commit in made] == expected
+
+
+@pytest.mark.parametrize(
+    ("command", "output", "state"),
+    [
+        ("gh pr merge 12 --squash", "", "merged"),
+        ("gh pr merge --squash | tail -1", "✓ Squashed and merged pull request x/y#12 (fix)", "merged"),
+        ("gh pr merge 12 --auto", "", ""),
+        ("gh pr merge 12 || true", "GraphQL: Pull request is not mergeable", ""),
+        ("gh pr close 12", "", "closed"),
+        ("gh pr view 12", "", ""),
+    ],
+)
+def test_what_became_of_the_pull_request_is_said_where_a_command_says_it(script, command: str, output: str, state: str) -> None:
+    script.run("gh pr create --fill", "https://github.com/x/y/pull/12")
+    script.run(command, output)
+
+    place = state_at(script.observations).place
+    assert (place.pull_request, place.pull_state) == ("12", state)

@@ -324,6 +324,9 @@ def test_the_end_of_a_background_job_tells_its_status(claude: ClaudeScript) -> N
         '<summary>Background command "Run the tests" failed with exit code 1</summary>\n</task-notification>',
     )
 
+    queued = '<task-notification><task-id>b3</task-id><summary>Background command "x" completed (exit code 0)</summary></task-notification>'
+    claude.add("attachment", attachment={"type": "queued_command", "prompt": queued, "commandMode": "task-notification"})
+
     told = [(each.call.job, each.call.result.job_exit_code) for each in seen(claude) if each.call and each.call.result]
 
-    assert told == [("b1", None), ("b1", 2), ("b2", 1)]
+    assert told == [("b1", None), ("b1", 2), ("b2", 1), ("b3", 0)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import accumulate
 from typing import TypeAlias
@@ -21,6 +22,7 @@ from clew.records import (
     Resolution,
     Span,
     Spans,
+    Status,
     clew_span,
     count_user_interruptions,
     infer_author,
@@ -29,6 +31,7 @@ from clew.records import (
     merge_spans,
     outside_span,
 )
+from clew.records.wording import describe_end
 from clew.store.ports import Snapshot
 from clew.task.prompts import split_typed_parts
 
@@ -82,11 +85,15 @@ class OriginalCache:
 
 @dataclass(frozen=True, slots=True)
 class DisplayLimit:
-    """A record with the highest resolution at which it may be shown; of a container only the part before its first member is shown."""
+    """A record with the highest resolution at which it may be shown; of a container only the part before its first member is shown.
+
+    standing  of a session's record, `describe_standing`.
+    """
 
     record: Record
     resolution_max: Resolution = Resolution.FULL
     is_container: bool = False
+    standing: Spans = ()
 
 
 def build_options(
@@ -101,8 +108,11 @@ def build_options(
     shown = [[text for text in each.record.texts if text.resolution <= limit] for each, limit in zip(showings, limits, strict=True)]
     originals.read(text for texts in shown for text in texts)
     for showing, texts in zip(showings, shown, strict=True):
-        show = _conversation if showing.record.session else _code
-        drafts.append([draft for text in texts if (draft := show(showing.record, text, originals)) is not None])
+        record = showing.record
+        made = (
+            _conversation(record, text, originals, showing.standing) if record.session else _code(record, text, originals) for text in texts
+        )
+        drafts.append([draft for draft in made if draft is not None])
     fence, *lengths = measure([NEXT_FENCE, *(draft[1] for row in drafts for draft in row)])
     measured = iter(lengths)
 
@@ -196,18 +206,35 @@ def _alternate(*parts: str) -> tuple[str, tuple[int, ...]]:
     return "".join(parts), tuple(accumulate(map(len, parts[:-1])))
 
 
-def _conversation(record: Record, text: RecordText, originals: OriginalCache) -> _Draft | None:
+def describe_standing(record: Record, status: Status, newer: str = "") -> Spans:
+    """Return when and on which branch a session's record was made, and whether it still holds; `newer` is the id of what replaces it."""
+    day = f", {datetime.fromtimestamp(record.at_ns / 1e9, UTC).date().isoformat()}" if record.at_ns else ""
+    branch = dict(record.lineage).get("branch", "")
+    on = (clew_span(" on "), outside_span(branch)) if branch else ()
+    return clew_span(day), *on, *describe_status(status, newer)
+
+
+def describe_status(status: Status, newer: str = "") -> Spans:
+    """Return whether a record still holds, () where it does; `newer` is the id of what replaces it."""
+    newer = newer or status.superseded_by
+    state = f", replaced by [{make_handle(newer)}]" if newer else "" if status.is_live else ", no longer true"
+    why = describe_end(status.reason, is_doubt=status.is_live) if status.reason else ""
+    doubt = f", SUSPECT: {why}" if status.is_suspect else f" ({why})" if why else ""
+    return (*((clew_span(state),) if state else ()), *((outside_span(doubt),) if doubt else ()))
+
+
+def _conversation(record: Record, text: RecordText, originals: OriginalCache, standing: Spans) -> _Draft | None:
     handle = make_handle(record.id)
     where = f" ({record.agent})" if record.agent else ""
     if text.resolution <= Resolution.SIGNATURE:
         line = " ".join(originals.text_of(text).split())[:LINE_CHARS_MAX]
-        head = clew_span(f"[{handle}] {record.kind}{where}: ")
-        spans = merge_spans((head, *attribute_text(record, line), clew_span("\n")))
+        head = clew_span(f"[{handle}] {record.kind}{where}"), *standing, clew_span(": ")
+        spans = merge_spans((*head, *attribute_text(record, line), clew_span("\n")))
         return text.resolution, join_text(spans), spans, (), 0, 0, False
     is_whole = text is record.full_text
     body = originals.text_of(text).rstrip("\n")
-    head = clew_span(f"--- [{handle}] {record.kind}{where}{'' if is_whole else ' part'}\n")
-    spans = merge_spans((head, *attribute_text(record, body), clew_span("\n")))
+    head = clew_span(f"--- [{handle}] {record.kind}{where}{'' if is_whole else ' part'}"), *standing, clew_span("\n")
+    spans = merge_spans((*head, *attribute_text(record, body), clew_span("\n")))
     return Resolution.FULL if is_whole else text.resolution, join_text(spans), spans, (), 0, 0, is_whole
 
 

@@ -9,7 +9,16 @@ from collections.abc import Mapping, Sequence
 from math import ceil
 
 from clew.packet.assemble import Candidate, Option, Selection, assemble, discount_by_group
-from clew.packet.options import DisplayLimit, OriginalCache, build_options, group_name, heading_spans, heading_text, make_line_option
+from clew.packet.options import (
+    DisplayLimit,
+    OriginalCache,
+    build_options,
+    describe_standing,
+    group_name,
+    heading_spans,
+    heading_text,
+    make_line_option,
+)
 from clew.ranking.deadline import Deadline
 from clew.ranking.question import Question
 from clew.ranking.rank import CANDIDATES_MAX, CANDIDATES_MIN, UnlistedReason, add_file_documents, find_reasons, find_remarks, rank
@@ -24,6 +33,7 @@ from clew.records import (
     Record,
     Resolution,
     Spans,
+    Trust,
     clew_span,
     join_text,
     make_handle,
@@ -32,6 +42,7 @@ from clew.records import (
 )
 from clew.records.wording import remark_spans
 from clew.store.ports import Snapshot
+from clew.task.subjects import SPOKEN_KINDS, find_replaced
 from clew.text.embed import Embedder
 from clew.text.tokens import TokenCounter
 
@@ -92,11 +103,12 @@ def retrieve(
     utility = discount_by_group([(weight / best) ** SHARPNESS for _, weight in known], [group_name(record) for record in rows])
     places = {path: place for place, path in enumerate(dict.fromkeys(record.path for record in rows if not record.session))}
     led = {doc for doc, _ in ranked.leads}
+    standings = _describe_standings(snapshot, rows, originals)
     showings: list[DisplayLimit] = []
     for at, ((doc, _), record) in enumerate(zip(known, rows, strict=True)):
         is_deep = at < texts_max and (bool(record.session) or places[record.path] < DEEP_FILES or doc in led)
         limit = Resolution.FULL if is_deep else Resolution.SIGNATURE
-        showings.append(DisplayLimit(record, limit, is_container=bool(documents.has_children[doc])))
+        showings.append(DisplayLimit(record, limit, is_container=bool(documents.has_children[doc]), standing=standings.get(record.id, ())))
     candidates = [
         Candidate(record.id, utility[at], group_name(record), options)
         for at, (record, options) in enumerate(zip(rows, build_options(showings, originals, counter.count_unrounded_many), strict=True))
@@ -126,6 +138,23 @@ def retrieve(
         fence_tokens,
         remarks,
     )
+
+
+def _describe_standings(snapshot: Snapshot, rows: Sequence[Record], originals: OriginalCache) -> dict[str, Spans]:
+    """Return by id how each session's record among `rows` stands: when it was made, and what has replaced it since."""
+    held = [record for record in rows if record.session]
+    if not held:
+        return {}
+    spoken = [record for record in held if record.kind in SPOKEN_KINDS]
+    originals.read(record.full_text for record in spoken)
+    replaced = find_replaced(
+        (each.id, each.at_ns, each.seq, originals.text_of(each.full_text), each.trust == Trust.USER) for each in spoken
+    )
+    statuses = snapshot.statuses([record.id for record in held])
+    return {
+        record.id: describe_standing(record, status, replaced.get(record.id, ("", ""))[0])
+        for record, status in zip(held, statuses, strict=True)
+    }
 
 
 def _fixed(

@@ -21,7 +21,6 @@ from clew.recall.evidence import Candidates, describe_answer, describe_turns, fi
 from clew.recall.model import load_model, score_turns
 from clew.recall.scores import (
     PREFIX,
-    SPOKEN_KINDS,
     Floats,
     Ints,
     Scores,
@@ -30,12 +29,12 @@ from clew.recall.scores import (
     compute_rarity,
     compute_scores,
 )
-from clew.recall.subjects import find_replaced
 from clew.recall.when import DateSpan, find_dates, utc_date
 from clew.records import MatchKind, MatchReason, Record, Status, Tier, Trust
 from clew.store.documents import Documents
 from clew.store.ports import Snapshot
 from clew.store.search import compute_similarity
+from clew.task.subjects import SPOKEN_KINDS, find_replaced
 from clew.text.embed import Embedder
 
 SESSION_IN_TURN = 0.2  # what all words of its session count for a turn when candidates are chosen

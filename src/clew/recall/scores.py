@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 
 from clew.store.bm25 import find_documents_with
 from clew.store.documents import Documents
+from clew.task.subjects import SPOKEN_KINDS
 from clew.text.postings import TextField
 from clew.text.words import split_word
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
 
-SPOKEN_KINDS = frozenset(("prompt", "message", "answer", "rejection", "remembered"))
 # What was read and searched is left out: it stands in the files, as they are now.
 ACTION_KINDS = frozenset(("error", "check", "command", "edit", "write", "plan", "todo", "agent", "brief", "summary"))
 USER_KINDS = frozenset(("prompt", "answer", "rejection"))

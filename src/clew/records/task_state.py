@@ -197,13 +197,17 @@ class AgentReport:
 
 @dataclass(frozen=True, slots=True)
 class CommitMade:
-    """A commit of this session, as git reported it. It may have been taken back since."""
+    """A commit of this session that stands, as far as its later git commands show.
+
+    digest  "" where a rebase has made the commit anew.
+    folder  its repository, where it is another one than that of the session; else "".
+    """
 
     digest: str
     subject: str
     branch: str = ""
+    folder: str = ""
     uuid: str = ""
-    seq: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,14 +215,15 @@ class WorkPlace:
     """Where the work takes place; "" for what is not known.
 
     branch        as the client recorded it last; `folder` likewise.
-    pull_request  number of the one that a command named last.
+    pull_request  number of the one that a command named last; `pull_state` "merged" or "closed" where a command did that, else "".
     pushed        what git said of the last push: which branch, at which commit.
-    commits       those of this session, newest last.
+    commits       those of this session that were not taken back, newest last.
     """
 
     branch: str = ""
     folder: str = ""
     pull_request: str = ""
+    pull_state: str = ""
     pushed: str = ""
     commits: tuple[CommitMade, ...] = ()
 

@@ -34,6 +34,7 @@ CHECKS, READING_CHECKS, CHECKS_WITH = _words("checks"), _words("reading_checks")
 RUNNERS, PREPARATIONS, FILTERS, READERS = _words("runners"), _words("preparations"), _words("filters"), _words("readers")
 LOOKS, ASKS, GIT_ASKS, SEARCHES, FINDS = _words("looks"), _words("asks"), _words("git_asks"), _words("searches"), _words("finds")
 WEB, FORMATTERS, INSTALLERS = _words("web"), _words("formatters"), _words("installers")
+INTERPRETERS, INLINE_OPTIONS, INLINE_WRITES = _words("interpreters"), _words("inline_options"), _words("inline_writes")
 GIT_LOOKS, GIT_LOOKS_BARE, GIT_LOOKS_WITH = _words("git_looks"), _words("git_looks_bare"), _table("git_looks_with")
 GH_LOOKS, GH_WRITES, CURL_WRITES, FIND_WRITES = _words("gh_looks"), _words("gh_writes"), _words("curl_writes"), _words("find_writes")
 VERSIONS, PROSE_EXTENSIONS = _words("versions"), _words("prose_extensions")
@@ -52,6 +53,9 @@ _GRADLE_TASK = re.compile(r"(?:^|:)(?:test|check|build|assemble|compile|lint|ver
 _SCRIPT = re.compile(r"(?:^|[/_-])(?:test|tests|check|lint|ci|verify)(?:[_\-][\w-]{0,40})?(?:\.sh|\.bash|\.py|\.mjs|\.js|\.ts)?$")
 _PYTHON = re.compile(r"(?:python|pypy)[\d.]*(?:\.exe)?$")
 _SUITE = re.compile(r"\bPkg\.test\(|\b(?:devtools|testthat|rcmdcheck|covr)::\w")  # in a program that is given as an argument
+_QUOTED_WORD = re.compile(r"([\"'])([^\"'\s]{1,200})\1")
+_PATCHED = re.compile(r"^\+\+\+ (?:b/)?([^\s'\"]{1,300})", re.MULTILINE)
+_STANDARD_STREAM = re.compile(r"\bstd(?:out|err)\.write\(")
 _PATH = re.compile(r"[\w.@~/+-][\w.@~/+=,\[\]-]{0,300}$")
 
 
@@ -499,6 +503,30 @@ def find_changed_files(simple: SimpleCommand) -> Iterator[tuple[str, str]]:
         return
     for path in files:
         yield path, how
+
+
+def find_files_of_inline_code(line: str, command: CommandAnalysis) -> list[tuple[str, bool]]:
+    """Return the files, as written, that a patch or a program on the command line changes: `git apply <<EOF`, `python - <<EOF`.
+
+    Returns  pairs with whether it is certain: a program that names several files may only read some of them.
+    """
+    if any(_applies_patch(simple) for simple in command.commands):
+        return [(name, True) for name in dict.fromkeys(_PATCHED.findall(line)) if name != "/dev/null"]
+    code = _STANDARD_STREAM.sub("", line)
+    if not any(word in code for word in INLINE_WRITES):
+        return []
+    is_inline = any(
+        simple.program in INTERPRETERS and (len(simple.words) == 1 or not INLINE_OPTIONS.isdisjoint(simple.words[1:3]))
+        for simple in command.commands
+    )
+    quoted = dict.fromkeys(name for _, name in _QUOTED_WORD.findall(line) if is_path(name)) if is_inline else ()
+    names = [name for name in quoted if name.rpartition(".")[2] in EXTENSIONS]
+    return [(name, len(names) == 1) for name in names]
+
+
+def _applies_patch(simple: SimpleCommand) -> bool:
+    is_apply = simple.words[:2] == ("git", "apply") and {"--check", "--stat", "--numstat", "--summary"}.isdisjoint(simple.words)
+    return is_apply or (simple.program == "patch" and "--dry-run" not in simple.words)
 
 
 def _edits_in_place(words: Sequence[str]) -> bool:

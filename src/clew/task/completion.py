@@ -34,7 +34,10 @@ def find_completion(message: str) -> str:
         bare = _LEAD.sub("", _QUOTED.sub("`x`", sentence.replace("’", "'")).casefold()).strip(" .!*_:。！")
         if bare and _done().fullmatch(bare):
             # Looked at last, since it takes longest.
-            return "" if _open().search(folded) else sentence.strip()[:EVIDENCE_CHARS_MAX]
+            said = sentence.strip()
+            if said.endswith((":", "：")):  # with what is done behind it
+                said = next(line for line in plain.split("\n") if said in line).strip()
+            return "" if _open().search(folded) else said[:EVIDENCE_CHARS_MAX]
     return ""
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 
-from clew.records import CallOutcome, FileCheck, FileState, FileStatus, Observation, SimpleCommand, ToolCall, Verdict
-from clew.task.commands import CommandAnalysis, analyse_command
+from clew.records import CallOutcome, CommitMade, FileCheck, FileState, FileStatus, Observation, SimpleCommand, ToolCall, Verdict
+from clew.task.commands import CommandAnalysis, analyse_command, find_files_of_inline_code
 from clew.task.coverage import GENERAL, find_check_run, find_tool
 from clew.task.ended_line import EndedLine, entered
 from clew.task.file_commands import run_program
@@ -19,8 +20,9 @@ from clew.task.git_commands import run_git
 from clew.task.late_checks import LateVerdict
 from clew.task.paths import relative_path
 from clew.task.runners.verdict import CheckVerdict
-from clew.task.work_tree import SessionCommit, WorkTree
+from clew.task.work_tree import UNKNOWN_REPO, SessionCommit, WorkTree
 
+COMMITS_SHOWN_MAX = 32  # guess
 CHECKS_MAX = 6  # of one file; guess
 COMMAND_CHARS_MAX = 200  # of a check's command; guess
 
@@ -41,6 +43,16 @@ class FileTracker:
         """Return the files that the session changed, by their last change."""
         return tuple(file.summarize(self._tree.branches) for file in self._tree.files.values())
 
+    def commits(self) -> tuple[CommitMade, ...]:
+        """Return the commits that the session made and that stand, newest last: of those that git has named."""
+        named = [(each, each.report) for each in self._tree.commits if "] " in each.report.line]
+        return tuple(
+            CommitMade(
+                report.digest, report.line.partition("] ")[2], report.branch, "" if made.repo == UNKNOWN_REPO else made.repo, made.uuid
+            )
+            for made, report in named[-COMMITS_SHOWN_MAX:]
+        )
+
     def observe_call(self, call: ToolCall, observation: Observation, root: str, verdict: CheckVerdict | None) -> None:
         """Update with a finished call.
 
@@ -59,6 +71,8 @@ class FileTracker:
         folder = posixpath.normpath(call.workdir or call.cwd or root or ".")
         line = EndedLine(call, command, observation, call.output, is_ok, root, folder, read_commits(call.output))
         self._run(line, verdict)
+        if is_ok and line.folder is not None:
+            self._see_inline_code(line)
 
     def versions(self) -> dict[str, int]:
         """Return the number of each file's present content: another one after a call says that it changed the file."""
@@ -74,10 +88,7 @@ class FileTracker:
 
     def observe_foreign_change(self, path: str, cwd: str, root: str) -> None:
         """Note that the client says that somebody else changed a file."""
-        known = self._tree.files.get(relative_path(path, cwd, root))
-        if known:
-            known.checks, known.was_tried, known.doubtful = {}, True, known.now.number
-            known.taken = [(commit, version) for commit, version in known.taken if version.number != known.now.number]
+        self._tree.doubt(relative_path(path, cwd, root))
 
     def observe_status(self, status: GitStatus, observation: Observation) -> None:
         """Take git's own answer: what it lists is not committed; what it does not list stands as the newest commit has it."""
@@ -114,8 +125,12 @@ class FileTracker:
             path = relative_path(touch.path, folder, self._tree.root)
             if not path or touch.how not in ("edit", "write") or touch.path in moved:
                 continue
+            edits = [(each.old, each.new) for each in call.edits if each.path == touch.path] if touch.how == "edit" else []
             if touch.path in call.removes:
                 self._tree.remove(path, observation)
+            elif edits:
+                back = [(new, old) for old, new in reversed(edits)]
+                self._tree.edit(path, _digest(edits), _digest(back), observation)
             else:
                 self._tree.change(path, touch.how, observation, is_tracked=touch.how == "edit" or is_known)
         for old, new in call.moves:
@@ -138,6 +153,15 @@ class FileTracker:
                 run_program(self._tree, line, simple)
             is_over = is_over or (not (line.is_ok or simple.is_status_lost or is_made) and self._may_have_failed(simple))
             line.folder = entered(line.folder, simple)
+
+    def _see_inline_code(self, line: EndedLine) -> None:
+        """Note the files that a program written on the command line writes; where it names several, those that it may have changed."""
+        for name, is_certain in find_files_of_inline_code(line.call.command, line.command):
+            path = line.path(name)
+            if path and is_certain:
+                self._tree.change(path, "edit", line.observation)
+            elif path:
+                self._tree.doubt(path)
 
     @staticmethod
     def _may_have_failed(simple: SimpleCommand) -> bool:
@@ -193,6 +217,10 @@ class FileTracker:
             file.checks[form] = replace(check, kind=ran.kind, is_stale=is_stale), ran
             while len(file.checks) > CHECKS_MAX:
                 del file.checks[next(iter(file.checks))]
+
+
+def _digest(edits: Sequence[tuple[str, str]]) -> str:
+    return blake2b(repr(edits).encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
 def _belongs(simple: SimpleCommand, checks: Sequence[SimpleCommand], verdict: CheckVerdict) -> tuple[bool, bool]:

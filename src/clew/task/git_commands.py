@@ -19,7 +19,7 @@ from clew.task.git import (
     read_commit_summary,
     shows_problem,
 )
-from clew.task.work_tree import COMMITS_MAX, FileVersion, SessionCommit, TrackedFile, WorkTree, is_created
+from clew.task.work_tree import COMMITS_MAX, UNKNOWN_REPO, FileVersion, SessionCommit, TrackedFile, WorkTree, is_created
 
 _LOOKS = frozenset(("diff", "show", "log", "stash", "merge", "pull", "status"))
 _COMMIT_VALUES = frozenset(
@@ -169,9 +169,12 @@ def _make_commit(tree: WorkTree, line: EndedLine, simple: SimpleCommand, verb: s
         return False
     if line.folder is None:
         _doubt(tree, line)
+        tree.commits.append(SessionCommit(tree.next_number(), report, UNKNOWN_REPO, line.observation.uuid))
         return True
     repo = tree.repository_of(line.folder)
     tree.begun.pop(repo, None)
+    if verb == "rebase" and "Successfully rebased" in line.output:
+        _rehash(tree, repo)
     is_amended = "--amend" in rest
     is_also_staged = bool({"-i", "--include"} & set(rest))
     matches = line.matching(paths)

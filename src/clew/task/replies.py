@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import takewhile
 
 from clew.task.vocabulary import load_toml
 
@@ -18,7 +19,9 @@ AMENDMENT_WORDS_MAX = 12  # behind a choice: a longer text asks for more than it
 CHOICE_WORDS_MAX = 10  # of one that names an option by its words; guess
 OPTION_CHARS_MAX = 700  # of the agent's text of one option; guess
 ASKED_CHARS_MAX = 600  # of what the agent asked, from its end; guess
+NAMING_CHARS_MAX = 100  # of a proposal that only names an option: "Shall I go on with option 2?"; guess
 OPTIONS_MAX = 24
+RELATED_CHARS_MIN = 4  # that stems of two words of one family share; guess
 MIDDLE = -4  # the place in `ordinals` that stands for the middle one of an odd number
 
 _DATA: dict[str, dict[str, str]] = load_toml("replies.toml")
@@ -28,6 +31,10 @@ _OPTION = re.compile(
     r"^(?P<indent>[ \t]{0,8})(?:#{1,5}[ \t]+|[-*•][ \t]+)?(?:\*\*|__)?[ \t]?"
     r"(?:(?P<word>(?i:option|approach|variant|alternative|choice|plan|variante|ansatz|lösung|solution|approche|opción|вариант|подход)"
     r"|方案|选项|案)[ \t]?)?[(（]?(?P<mark>\d{1,2}|[A-Za-z]|[一二三四五六七八九])(?P<end>[.)）:：、．—–-]|\*\*)[ \t]*(?P<text>\S.*)$"
+)
+_NAMED_OPTION = re.compile(
+    r"(?i:\b(?:options?|approach|variant|alternative|choice|plan|number|no\.|variante|ansatz|lösung|solution|approche|opción|вариант|подход)\s"
+    r"|#|方案|选项)[ \t]?[(]?(\d{1,2}|[A-H])\b"
 )
 _BULLET = re.compile(r"^[ \t]{0,3}[-*•][ \t]+(?P<text>\S.*)$")
 _SIGNS = frozenset(sign.replace("\ufe0f", "") for sign in _DATA["assent"].pop("signs").split("|"))
@@ -146,6 +153,18 @@ def find_asked(message: str) -> str:
     return kept if len(kept) <= ASKED_CHARS_MAX else f"… {kept[-ASKED_CHARS_MAX:].partition(' ')[2]}"
 
 
+def find_proposal(message: str) -> str:
+    """Return what an assent to a message of the agent assents to: as `find_asked`, behind the option whose number alone it names."""
+    asked = find_asked(message)
+    marks = {mark.lower() for mark in _NAMED_OPTION.findall(asked)}
+    if len(marks) != 1 or len(asked) > NAMING_CHARS_MAX:
+        return asked
+    (mark,) = marks
+    listed = enumerate(read_options(message), 1)
+    named = [each.text for at, each in listed if (each.mark or str(at)) == mark and each.text not in asked]
+    return f"{mark}. {named[0]}\n{asked}" if len(named) == 1 else asked
+
+
 def asks_user(message: str) -> bool:
     """Return whether a message of the agent ends with a question: one of its last lines does."""
     lines = [line.rstrip(' *_`)"') for line in message.strip().split("\n") if line.strip()]
@@ -160,10 +179,14 @@ def cancelled_steps(words: str, steps: Sequence[str]) -> list[int]:
             rest = _cancelled_part(_plain(part))
             if rest is None:
                 continue
-            if _whole().fullmatch(rest):
+            if _whole().fullmatch(rest) and (len(rest.split()) > 1 or not _interrupt().match(_plain(part))):
                 return list(range(len(steps)))
-            stems = _stems(rest)
-            found |= {at for at, step in enumerate(steps) if (own := _stems(step)) and _shared(own, stems) * 2 > len(own)}
+            stems = _stems(_condition().split(rest, 1)[0])
+            named = frozenset(stem for stem in stems if len(stem) >= RELATED_CHARS_MIN)
+            for at, step in enumerate(steps):
+                own = _stems(step)
+                if own and (_related(own, stems) * 2 > len(own) or (named and _related(named, own) == len(named))):
+                    found.add(at)
     return sorted(found)
 
 
@@ -248,7 +271,17 @@ def _cancel() -> re.Pattern[str]:
     lead = _any_of(
         (*_phrases("assent", "aside", "filler"), "please", "actually", "wait", "stop", "also", "let us", "you can", "we can", "nein")
     )
-    return re.compile(f"{_GAP}(?:{lead}{_GAP}){{0,4}}{_any_of(_phrases('cancel'))}{_GAP}")
+    return re.compile(f"{_GAP}(?:{lead}{_GAP}){{0,4}}{_any_of(_phrases('cancel', 'interrupt'))}{_GAP}")
+
+
+@cache
+def _interrupt() -> re.Pattern[str]:
+    return re.compile(_any_of(_phrases("interrupt")))
+
+
+@cache
+def _condition() -> re.Pattern[str]:
+    return re.compile(_any_of(_phrases("condition")))
 
 
 @cache
@@ -403,6 +436,19 @@ def _common() -> re.Pattern[str]:
 def _shared(some: frozenset[str], others: frozenset[str]) -> int:
     """The number of `some` that stand in `others`, or that begin as one of them does."""
     return sum(any(one.startswith(other) or other.startswith(one) for other in others) for one in some)
+
+
+def _related(some: frozenset[str], others: frozenset[str]) -> int:
+    """The number of `some` that share most of a stem with one of the others: migrieren, Migration."""
+
+    def is_related(one: str, other: str) -> bool:
+        common, shorter = (
+            sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))),
+            min(len(one), len(other)),
+        )
+        return common == shorter or (common >= RELATED_CHARS_MIN and common * 3 >= shorter * 2)
+
+    return sum(any(is_related(one, other) for other in others) for one in some)
 
 
 def _stems(text: str) -> frozenset[str]:

@@ -23,7 +23,7 @@ from clew.records import (
 )
 from clew.task.bounded import drop_oldest
 from clew.task.completion import find_completion, is_all_done
-from clew.task.replies import Reply, asks_user, find_asked, is_assent, is_cancelling_all, is_doubt, read_reply
+from clew.task.replies import Reply, asks_user, find_asked, find_proposal, is_assent, is_cancelling_all, is_doubt, read_reply
 
 GOALS_MAX = 64  # guess: the first and the newest 63
 REPLIES_MAX = 48  # guess
@@ -104,7 +104,8 @@ class RequestTracker:
         is_answer = self._is_last_word and (reply is not None or asks_user(self._message))
         if self.goals and (reply is not None or is_answer):
             chosen = "\n".join(option.text for option in reply.chosen) if reply else ""
-            self._add(UserReply(find_asked(self._message), words, chosen, observation.uuid, observation.seq))
+            asked = find_proposal(self._message) if reply is not None and not reply.is_request else find_asked(self._message)
+            self._add(UserReply(asked, words, chosen, observation.uuid, observation.seq))
         if is_request:
             self._request(words, observation, current)
         self._is_last_word = False

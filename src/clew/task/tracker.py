@@ -186,7 +186,7 @@ class TaskTracker:
             ended=(*self._requests.ended.values(), *([current] if current else [])),
             reports=self._requests.reports,
             messages=self._requests.messages,
-            place=self._place.place(),
+            place=self._place.place(self._changed.commits()),
             prompts=tuple(self._prompts),
         )
 
@@ -279,7 +279,7 @@ class TaskTracker:
         failed = has_failed(result)
         command = analyse_command(call.command) if call.command else None
         if command:
-            self._place.observe_command(call, command, observation)
+            self._place.observe_command(call, command)
         verdict = judge_check(command, result) if command and command.checks and (failed is not None or result.job) else None
         if command and (failed is not None or verdict):
             self._judge(call, command, verdict, observation)
@@ -356,6 +356,8 @@ class TaskTracker:
             is_stale = bool(ran_at) and known is not None and known.what.is_stale
             self._outdate(self._checks, parts)
             self._checks.pop(form, None)
+            if verdict.has_failed and len(parts) == 1:
+                self._withdraw_whole(parts[0])
             checked = CheckResult(form, verdict.value, verdict.evidence, observation.uuid, observation.seq, is_stale)
             if verdict.has_failed and (script := find_failing_script(call.output)):
                 self._withdraw_pass(script)
@@ -371,6 +373,13 @@ class TaskTracker:
             return
         error = OpenError("\n".join(lines) or "failed without output", subject, observation.uuid, observation.seq)
         self._errors.observe_failure(error, command, call.command, call.output, folder)
+
+    def _withdraw_whole(self, part: CheckScope) -> None:
+        """Take back that a check passed whose part has failed since, though no file has changed between."""
+        for form, checked in list(self._checks.items()):
+            passed = checked.what.verdict is Verdict.PASSED and not checked.what.is_stale
+            if passed and len(checked.parts) == 1 and checked.parts[0].covers(part):
+                del self._checks[form]
 
     def _withdraw_pass(self, script: str) -> None:
         """Take back that a package's script passed: a later check ran it as a part, and failed in it."""
@@ -475,6 +484,8 @@ def _words_of(observation: Observation) -> str:
     """The words of an observation that identifiers are taken from."""
     text = observation.text
     if observation.kind is ObservationKind.CALL:
+        if observation.call and (todo := observation.call.todo):
+            return "\n".join((todo.text, *(text for text, _ in todo.steps or ())))
         return "\n".join(_strings(decode_json_or_text(observation.arguments or text)))
     if observation.kind is ObservationKind.PROMPT:
         return extract_typed_text(text)

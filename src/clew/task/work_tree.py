@@ -16,6 +16,8 @@ from clew.task.git import GitCommit
 from clew.task.paths import relative_folder
 
 FILES_MAX = 512  # guess
+UNDO_MAX = 16  # edits of one file that can be seen taken back; guess
+UNKNOWN_REPO = "?"
 COMMITS_MAX = 256  # of the session; guess
 
 _WORK_TREE = re.compile(r"(.*?(?:^|/)\.?(?:claude/)?worktrees/[^/]+)(?:/|$)")
@@ -52,6 +54,7 @@ class TrackedFile:
     staged      the version in git's index, None where that is the committed one.
     taken       the versions that commits took, oldest first, each with its commit.
     doubtful    number of the version that a commit may have taken.
+    undo        of each edit what the edit that takes it back looks like, the version before it, and the number of the one after it.
     is_tracked  git knows the file; None where nobody knows.
     """
 
@@ -60,6 +63,7 @@ class TrackedFile:
     staged: FileVersion | None = None
     taken: list[tuple[SessionCommit, FileVersion]] = field(default_factory=list[tuple[SessionCommit, FileVersion]])
     doubtful: int = -1
+    undo: list[tuple[str, FileVersion, int]] = field(default_factory=list[tuple[str, FileVersion, int]])
     is_tracked: bool | None = None
     is_stashed: bool = False
     is_uncached: bool = False  # taken out of the index alone: whatever sets the index back may have set it back as well
@@ -154,6 +158,25 @@ class WorkTree:
             file.is_tracked = is_tracked
         state = FileStatus.WRITTEN if is_new else FileStatus.EDITED
         self._put(file, FileVersion(0, state, was.edits + 1, was.moved_from, "", observation.uuid, observation.seq))
+
+    def edit(self, path: str, forth: str, back: str, observation: Observation) -> None:
+        """Note an edit of text that is known; `forth` and `back` name it and the edit that takes it back: that one restores the version."""
+        file = self.files.get(path)
+        last = file.undo[-1] if file and file.undo else None
+        if file and last and (forth, file.now.number) == (last[0], last[2]):
+            file.undo.pop()
+            self.restore(self.take(path), last[1])
+            return
+        before = file.now if file else FileVersion()
+        self.change(path, "edit", observation, is_tracked=True)
+        file = self.files[path]
+        file.undo = [*file.undo[1 - UNDO_MAX :], (back, before, file.now.number)]
+
+    def doubt(self, path: str) -> None:
+        """Note that a file may have changed: checks of before say nothing of it, and nobody knows whether a commit holds it."""
+        if file := self.files.get(path):
+            file.checks, file.was_tried, file.doubtful = {}, True, file.now.number
+            file.taken = [(commit, version) for commit, version in file.taken if version.number != file.now.number]
 
     def remove(self, path: str, observation: Observation, *, is_staged: bool = False) -> None:
         """Note that a file was removed; `is_staged`: from the index as well."""

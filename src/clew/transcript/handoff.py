@@ -349,9 +349,12 @@ def _place_entries(place: WorkPlace) -> Iterator[_Entry]:
     if place.branch:
         yield _Entry(_PLACE, 0, (rank, 0), f"- branch: {place.branch}" + (f", in {place.folder}" if place.folder else ""))
     if place.pull_request:
-        yield _Entry(_PLACE, 1, (rank, 1), f"- pull request: #{place.pull_request}")
+        state = f", {place.pull_state}" if place.pull_state else ""
+        yield _Entry(_PLACE, 1, (rank, 1), f"- pull request: #{place.pull_request}{state}")
     for at, commit in enumerate(place.commits):
-        line = f"- commit made: {commit.digest} {_clipped(commit.subject, REQUEST_LINE_CHARS_MAX)}"
+        digest = commit.digest or "(made anew by a rebase)"
+        line = f"- commit made: {digest} {_clipped(commit.subject, REQUEST_LINE_CHARS_MAX)}"
+        line += f", in {commit.folder}" if commit.folder else ""
         yield _Entry(_PLACE, 2 + at, (rank, 2 + len(place.commits) - at), line)
     if place.pushed:
         yield _Entry(_PLACE, 2 + len(place.commits), (rank, 2), f"- last push: {place.pushed}")

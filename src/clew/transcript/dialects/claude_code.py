@@ -377,15 +377,8 @@ class _Parser(LineParser):
             return self._observed(record, index, ObservationKind.NOTE, text, agent, tool=tool)
         spoken_by = text_or_empty(mapping_or_empty(record.origin).get("kind"))
         is_meta = bool(record.is_meta) or _is_by_client(text) or spoken_by not in ("", "human", "user")
-        if is_meta and (ended := _NOTIFIED.match(text)):
-            call = ToolCall(job=ended[1], result=ToolResult(ended[2], CallOutcome.UNKNOWN, job_exit_code=int(ended[3])))
-            return self._observed(record, index, ObservationKind.PROMPT, text, agent, is_meta=is_meta, call=call)
-        if is_meta and (reported := _REPORTED.match(text)):
-            call = ToolCall(
-                kind=ToolKind.AGENT, job=reported[1], title=reported[2], result=ToolResult(reported[3].strip(), report=_report(reported[3]))
-            )
-            return self._observed(record, index, ObservationKind.PROMPT, text, agent, is_meta=is_meta, call=call)
-        return self._observed(record, index, ObservationKind.PROMPT, text, agent, is_meta=is_meta)
+        call = _read_notice(text) if is_meta else None
+        return self._observed(record, index, ObservationKind.PROMPT, text, agent, is_meta=is_meta, call=call)
 
     def _result(self, record: _Line, index: int, block: Mapping[str, object], agent: str) -> Observation:
         text = render_content(block.get("content"))
@@ -524,7 +517,7 @@ class _Parser(LineParser):
             if text_or_empty(attachment.get("commandMode")) in ("", "prompt") and not _is_by_client(text):
                 memory = self._memory
                 return self._steer(record, index, text, agent, memory.attached, memory.handed)
-            return [self._observed(record, index, ObservationKind.PROMPT, text, agent, is_meta=True)]
+            return [self._observed(record, index, ObservationKind.PROMPT, text, agent, is_meta=True, call=_read_notice(text))]
         text, view = render_content(record.rendered), None
         if kind == "file":
             file = mapping_or_empty(mapping_or_empty(attachment.get("content")).get("file"))
@@ -627,6 +620,16 @@ def _inserted_blocks(said: Sequence[object]) -> list[object]:
 def _is_by_client(text: str) -> bool:
     """Say whether nothing of a prompt was typed: it begins with a block of the client's, and no words stand behind its blocks."""
     return text.startswith(_CLIENT_PROMPTS) and not extract_typed_text(text)
+
+
+def _read_notice(text: str) -> ToolCall | None:
+    """What the client's notice says of a background job or a subagent that has ended; None for another text."""
+    if ended := _NOTIFIED.match(text):
+        return ToolCall(job=ended[1], result=ToolResult(ended[2], CallOutcome.UNKNOWN, job_exit_code=int(ended[3])))
+    if reported := _REPORTED.match(text):
+        result = ToolResult(reported[3].strip(), report=_report(reported[3]))
+        return ToolCall(kind=ToolKind.AGENT, job=reported[1], title=reported[2], result=result)
+    return None
 
 
 def _words_with_refusal(text: str) -> str:

@@ -16,6 +16,7 @@ from functools import lru_cache
 from clew.task.prompts import split_sentences
 from clew.text.words import extract_terms
 
+SPOKEN_KINDS = frozenset(("prompt", "message", "answer", "rejection", "remembered"))  # of records: what somebody said
 TEXT_CHARS_MAX = 4000  # guess: what a person states stands at the head of what they say; the rest is pasted
 SENTENCE_CHARS_MAX = 240  # guess: longer sentences speak of several things
 VALUE_WORDS_MAX = 5
@@ -58,6 +59,17 @@ _REPLACING = (
         re.compile(
             r"\b(?:no longer|stop(?:ped)?|quit) (?:us(?:e|es|ing) |liv(?:e|es|ing) in |work(?:s|ing)? (?:at|for) )"
             rf"(?:the |a |an )?{_OLD}{_END}",
+            re.IGNORECASE,
+        ),
+    ),
+    (
+        ("drop", "ditch", "got rid of"),
+        re.compile(rf"\b(?:we|I) (?:have |just )?(?:dropped|ditched|got rid of) (?:the |our )?{_OLD}{_END}", re.IGNORECASE),
+    ),
+    (
+        (" is ", " are "),
+        re.compile(
+            rf"(?:^|[,;:—–(]|\band)\s*{_OLD} (?:is|are) (?:now )?(?:gone|out|deprecated|retired|no longer (?:used|in use)){_END}",
             re.IGNORECASE,
         ),
     ),
@@ -129,10 +141,10 @@ def find_replaced(said: Iterable[tuple[str, int, int, str, bool]]) -> dict[str, 
     Returns  id → (id of the newest that replaces it, the sentence that does).
     """
     ordered = sorted(said, key=lambda each: (each[1], each[2], each[0]))
-    read = [(record_id, parse_statements(text) if is_user else (), text) for record_id, _, _, text, is_user in ordered]
+    read = [(record_id, parse_statements(text), text, is_user) for record_id, _, _, text, is_user in ordered]
     found: dict[str, tuple[str, str]] = {}
-    for at, (newer, told, _) in enumerate(read):
-        for older, earlier, text in read[:at] if told else ():
+    for at, (newer, told, _, is_user) in enumerate(read):
+        for older, earlier, text, _ in read[:at] if told and is_user else ():
             for new in told:
                 if any(_replaces(new, old) for old in earlier) or (new.ended and _asserts(text, new)):
                     found[older] = (newer, new.sentence[:SAID_CHARS_MAX])  # the newest comes last
