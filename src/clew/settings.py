@@ -145,7 +145,7 @@ def load_settings_leniently(environ: Mapping[str, str] | None = None) -> LoadedS
     try:
         if config.is_file():
             values = tomllib.loads(config.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         errors.append(BadSetting(str(config), "the file", str(error), "TOML"))
     except OSError as error:
         errors.append(BadSetting(str(config), "the file", error.strerror or str(error), "readable"))
@@ -245,9 +245,9 @@ def find_repository(path: Path) -> Repository:
     common, main = git, tree
     try:
         if git.is_file():
-            common = (tree / git.read_text().removeprefix("gitdir:").strip()).resolve()
+            common = Path(os.path.realpath(tree / git.read_text().removeprefix("gitdir:").strip()))
             if (common / "commondir").is_file():  # a linked work tree
-                common = (common / (common / "commondir").read_text().strip()).resolve()
+                common = Path(os.path.realpath(common / (common / "commondir").read_text().strip()))
                 main = common.parent if common.name == ".git" else common
         # Git writes this file once, and it keeps its time and its folder the number when they are moved.
         made, folder = (common / "description").stat(), common.stat()
@@ -257,7 +257,7 @@ def find_repository(path: Path) -> Repository:
 
 
 def _find_tree(path: Path) -> Path:
-    start = path.resolve()
+    start = Path(os.path.realpath(path))  # which stops where links lead in a circle
     if not start.is_dir():
         start = start.parent
     return next((folder for folder in (start, *start.parents) if (folder / ".git").exists()), start)

@@ -160,7 +160,7 @@ def read_address(paths: DaemonPaths) -> DaemonAddress | None:
     try:
         value = json.loads(paths.address.read_text("utf-8"))
         return DaemonAddress(int(value["port"]), str(value["token"]), str(value.get("gateway") or ""))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # whoever needs one makes it anew
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):  # whoever needs one makes it anew
         return None
 
 
@@ -179,7 +179,7 @@ def read_state(paths: DaemonPaths) -> dict[str, Any] | None:
     """
     try:
         value = json.loads(paths.state.read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return cast("dict[str, Any]", value) if isinstance(value, dict) else None
 
@@ -210,7 +210,7 @@ def read_problems(paths: DaemonPaths) -> Iterator[dict[str, Any]]:
         except OSError:  # no journal, no problems
             continue
         for line in lines:
-            with suppress(ValueError):
+            with suppress(ValueError, RecursionError):
                 entry = json.loads(line)
                 if isinstance(entry, dict):
                     yield cast("dict[str, Any]", entry)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from clew.adapters import clients
-from clew.adapters.clients import DEFAULT_CLIENT, HookAnswer
+from clew.adapters.clients import DEFAULT_CLIENT, HookAnswer, parse_path
 from clew.adapters.daemon_files import DaemonPaths, record_problem
 from clew.sessions import statusline
 from clew.sessions.context import DaemonContext
@@ -65,13 +65,15 @@ class HookHandlers:
 
         path  a path in the repository whose sessions are listed; "" lists all.
         """
-        root = find_workspace(Path(path))[1] if path else None
+        root = find_workspace(Path(path))[1] if (path := parse_path(path)) else None
         here = [live for live in self.sessions.list_recent() if root is None or (live.cwd and find_workspace(Path(live.cwd))[1] == root)]
         trouble = self.context.find_problem()
         return {"sessions": [statusline.session_to_json(live, trouble) for live in here], "trouble": trouble}
 
     def describe_state(self, path: str, session: str) -> dict[str, Any]:
         """Return the state of a session of the repository at `path` as the JSON of `clew state`, by default of the latest; {} for none."""
+        if not (path := parse_path(path)):
+            return {}
         known = session or str(clients.find_latest_transcript(find_workspace(Path(path))[1]) or "")
         return self.context.get_engine().describe_state(Path(path), known) if known else {}
 

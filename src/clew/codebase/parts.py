@@ -77,7 +77,7 @@ def write_out_cells(data: bytes) -> tuple[bytes, str] | None:
     """
     try:
         notebook = _NOTEBOOK.decode(data)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
     if not notebook.cells:
         return None

@@ -318,8 +318,8 @@ def _segments(
         if found.stripped[row] in " ".join(records[int(found.record[row])].name.split()):
             utility[row] = 0.0
     key = number_pieces(found)
-    starts = np.flatnonzero(np.r_[True, key[1:] != key[:-1]])
-    ends = np.r_[starts[1:], len(key)]
+    starts = np.flatnonzero(np.r_[len(key) > 0, key[1:] != key[:-1]])
+    ends = np.r_[starts[1:], len(key)][: len(starts)]
     segments: list[tuple[float, _Segment]] = []
     for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
         number = int(found.record[start])

@@ -84,7 +84,7 @@ class KeepCalibration:
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE_NAME
         self._held = _Calibration(_weights_digest())
-        with suppress(OSError, msgspec.DecodeError, UnicodeDecodeError):
+        with suppress(OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             held = msgspec.json.decode(self._path.read_bytes(), type=_Calibration)
             if (held.format, held.weights) == (FORMAT, _weights_digest()):
                 self._held = held

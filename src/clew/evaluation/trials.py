@@ -95,7 +95,7 @@ def _list_transcripts(folders: Sequence[Path]) -> Iterator[_Found]:
 def _describe(session: SessionFiles) -> _Found:
     first_ns = 0
     for line in read_first_bytes(session.path, HEAD_BYTES).split(b"\n"):
-        with suppress(msgspec.DecodeError, UnicodeDecodeError):  # cut, or broken
+        with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # cut, or broken
             first_ns = parse_time_ns(mapping_or_empty(msgspec.json.decode(line)).get("timestamp"))
         if first_ns:
             break

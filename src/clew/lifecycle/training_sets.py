@@ -44,7 +44,7 @@ def list_sets(data_dir: Path) -> list[Path]:
         return [Path(each) for each in msgspec.json.decode(path.read_bytes(), type=list[str])]
     except FileNotFoundError:
         return []
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as problem:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise NotReadable(str(path), " ".join(str(problem).split())) from problem
 
 
@@ -68,7 +68,7 @@ def _drop(folder: Path, sessions: Collection[str]) -> int:
         if count:
             path = folder / SET_NAME
             _replace(path, msgspec.json.format(msgspec.json.encode(TrainingSet(described.files, described.dropped + count))))
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as problem:
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as problem:
         raise NotReadable(str(path), f"holds rows of purged sessions perhaps: {' '.join(str(problem).split())}") from problem
     return count
 

@@ -116,7 +116,7 @@ class ShortenedOutputs:
             return msgspec.json.decode(self.file.read_bytes(), type=ConversationState)
         except FileNotFoundError:
             return ConversationState()
-        except (OSError, msgspec.DecodeError, msgspec.ValidationError) as error:
+        except (OSError, msgspec.DecodeError, msgspec.ValidationError, RecursionError) as error:
             self.context.record_error(
                 "gateway", f"the folds of {self.file.stem} cannot be read ({error}); that conversation goes on without them"
             )

@@ -132,7 +132,7 @@ class LiveSessions:
         self._followed: dict[str, _Followed] = {}  # by transcript
         with suppress(OSError):
             for file in sorted(folder.glob("*.json"), key=lambda file: file.stat().st_mtime)[-_SESSIONS_MAX:]:
-                with suppress(OSError, msgspec.DecodeError, msgspec.ValidationError):  # one that is broken is begun anew
+                with suppress(OSError, msgspec.DecodeError, RecursionError):  # one that is broken is begun anew
                     live = msgspec.json.decode(file.read_bytes(), type=LiveSession)
                     self._known[live.id] = live
 

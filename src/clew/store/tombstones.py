@@ -45,5 +45,5 @@ def read_tombstones(database: Path) -> list[Tombstone] | None:
     try:
         lines = tombstone_path(database).read_text("utf-8").splitlines()
         return [Tombstone(*json.loads(line)) for line in lines]
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return None

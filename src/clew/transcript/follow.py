@@ -23,7 +23,14 @@ from clew.text.embed import Embedder
 from clew.transcript.dialects import DIALECTS
 from clew.transcript.dialects.dialect import TranscriptOrigin
 from clew.transcript.extract import PRODUCER, RecordExtractor
-from clew.transcript.parse import ObservationBatch, ResumePoint, TranscriptReader, open_transcript, read_first_bytes
+from clew.transcript.parse import (
+    UNRECOGNISED_BYTES_MAX,
+    ObservationBatch,
+    ResumePoint,
+    TranscriptReader,
+    open_transcript,
+    read_first_bytes,
+)
 from clew.transcript.progress import SessionProgress, load_progress, start_progress
 from clew.transcript.session_files import SessionFiles, build_origin, find_session_files, load_spilled_output, read_agent_label
 
@@ -32,7 +39,6 @@ HEAD_BYTES = 64 << 10  # enough to tell two transcripts apart: it holds the ids 
 TAIL_BYTES = 4 << 10  # enough to tell the same session apart after its client wrote it anew: it holds the last records' ids
 PIECE_BYTES = 256 << 10  # read at once where only the task state is wanted, which may have to stop at a time
 ARCHIVES = (".xz", ".gz")  # written once
-UNRECOGNISED_BYTES_MAX = 8 << 20  # of a file without a known record before it counts as no transcript
 NOTE_VERSION = 6
 UNRECOGNISED = "unrecognised"  # the status of a file that no known client wrote
 
@@ -296,7 +302,7 @@ def _note(state: SourceState | None) -> _Note | None:
         return None
     try:
         note = msgspec.json.decode(state.note, type=_Note)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
     return note if note.version == NOTE_VERSION and note.carry.dialect in ("", *(dialect.name for dialect in DIALECTS)) else None
 

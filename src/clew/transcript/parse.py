@@ -8,8 +8,10 @@ for the next time if it does not. Memory is one block, or one line where a line 
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import lzma
+import os
 import re
 import stat
 import zlib
@@ -18,7 +20,7 @@ from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import msgspec
 
@@ -30,6 +32,7 @@ from clew.transcript.matching import CallMatcher
 
 BLOCK_BYTES = 1 << 20  # 256 kB to 4 MB read equally fast; memory is a few times this
 LINE_BYTES_MAX = 256 << 20  # guess: 8 times the longest result that a client is known to write
+EXPANSION_MAX, EXPANSION_FREE_BYTES = 400, 64 << 20  # of a compressed file: real ones 5 to 40 to 1; blanks 7,000 to 1
 BROKEN_MAX = 100  # broken lines listed one by one; more are only counted
 _HEAD_STEP_BYTES = 16 << 10  # what stands before damage is given in steps of this
 _DAMAGE = (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile)
@@ -37,7 +40,8 @@ TORN_BYTES_MAX = 4 << 20  # of a line whose records are looked for one by one; g
 RECORD_STARTS_MAX = 64  # places in a torn line at which a record is looked for: each costs a reading of what follows; guess
 _RECORD_START = re.compile(r'\{ ?"(?:type|parentUuid|timestamp|uuid|sessionId|isSidechain)"')
 _DECODER = json.JSONDecoder()
-UNRECOGNISED_LINES_MAX = 2000  # lines without a known record before a file counts as no transcript
+# Lines, and bytes, without a known record before a file counts as no transcript.
+UNRECOGNISED_LINES_MAX, UNRECOGNISED_BYTES_MAX = 2000, 8 << 20
 
 
 class ResumePoint(msgspec.Struct):
@@ -172,8 +176,9 @@ class TranscriptReader:
             if end < len(piece):
                 held.append(piece[end:])
                 held_bytes += len(piece) - end
-            if held_bytes > self._line_bytes_max:
-                self._break(self._carry.line, f"longer than {self._line_bytes_max:,} bytes")
+            line_bytes_max = self._line_bytes_max if self._parser else min(self._line_bytes_max, UNRECOGNISED_BYTES_MAX)
+            if held_bytes > line_bytes_max:
+                self._break(self._carry.line, f"longer than {line_bytes_max:,} bytes")
                 self._carry.is_skipping = True
                 for part in held:
                     yield self._skipped(part, is_end=False)
@@ -292,13 +297,40 @@ def open_transcript(path: Path) -> BinaryIO:
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for, and cannot be read from its beginning again
             raise NotReadable(str(path), "is no regular file")
-        if path.suffix == ".xz":
-            return cast("BinaryIO", lzma.open(path))
-        if path.suffix == ".gz":
-            return cast("BinaryIO", gzip.open(path))
-        return path.open("rb")
+        stream = path.open("rb")
     except OSError as problem:
         raise NotReadable(str(path), problem.strerror or str(problem)) from problem
+    unpack = {".xz": lzma.open, ".gz": gzip.open}.get(path.suffix)
+    return cast("BinaryIO", io.BufferedReader(_Unpacked(stream, cast("BinaryIO", unpack(stream))))) if unpack else stream
+
+
+class _Unpacked(io.RawIOBase):
+    """The bytes of a compressed file. Reading raises EOFError where they become too many for its size."""
+
+    def __init__(self, packed: BinaryIO, whole: BinaryIO) -> None:
+        self._packed, self._whole = packed, whole
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        return self._whole.seek(offset, whence)
+
+    def readinto(self, buffer: Any, /) -> int:
+        data = self._whole.read(len(buffer))
+        read = self._whole.tell()
+        if read > EXPANSION_FREE_BYTES and read > EXPANSION_MAX * self._packed.tell():
+            raise EOFError(f"it expands to more than {EXPANSION_MAX} times its size")
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self._whole.close()
+        self._packed.close()
+        super().close()
 
 
 def read_first_bytes(path: Path, size: int) -> bytes:

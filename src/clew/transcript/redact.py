@@ -43,7 +43,7 @@ def strip_user_text(note: str) -> str:
         whole = msgspec.json.decode(note, type=dict[str, object])
         within = next((key for key in ("extractor", "remembering") if key in whole), "")  # the second is of older releases
         kept = msgspec.convert(whole[within], dict[str, object]) if within else dict(whole)
-    except (msgspec.DecodeError, msgspec.ValidationError):
+    except (msgspec.DecodeError, msgspec.ValidationError, RecursionError):
         return note
     if "rules" not in kept and "progress" not in whole:
         return note

@@ -131,7 +131,7 @@ def _read_lineage(path: Path) -> tuple[list[str], set[str]]:
     for line in read_first_bytes(path, HEAD_BYTES).split(b"\n")[:HEAD_LINES]:
         try:
             told = mapping_or_empty(msgspec.json.decode(line))
-        except (msgspec.DecodeError, UnicodeDecodeError):  # cut, or broken
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # cut, or broken
             continue
         for value in (mapping_or_empty(told.get("forkedFrom")).get("sessionId"), told.get("sessionId")):
             if name := text_or_empty(value):

@@ -272,7 +272,7 @@ def _read(path: Path, data: bytes) -> Trial:
     for number, line in enumerate(lines, 1):
         try:
             told = _LINES.decode(line)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, RecursionError) as error:
             raise TrialDamaged(path, number) from error
         if trial is None:
             if told.plan is None:

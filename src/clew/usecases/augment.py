@@ -23,7 +23,7 @@ from clew.text.tokens import make_counter
 from clew.transcript.parse import TranscriptReader, open_transcript
 from clew.transcript.session_files import SessionFiles, build_origin
 from clew.usecases import ingest
-from clew.usecases.inputs import FileTest, check_budget, load_configured_embedder
+from clew.usecases.inputs import FileTest, check_budget, is_there, load_configured_embedder
 from clew.usecases.places import find_code, find_memory
 from clew.usecases.progress import find_line, read_progress
 
@@ -73,7 +73,7 @@ def augment_transcript(
     Raises UsageError where that record is no typed prompt, UnknownRecord for an unknown one.
     """
     file = Path(transcript)
-    if file.exists():
+    if is_there(file):
         found = ingest.identify_session(file)
         with open_transcript(file) as stream:
             lines = stream.readlines()

@@ -41,7 +41,7 @@ from clew.transcript.handoff import render_handoff
 from clew.transcript.progress import CUTS_MAX, SessionProgress, start_progress
 from clew.transcript.session_files import SessionFiles
 from clew.usecases import ingest
-from clew.usecases.inputs import check_budget, get_source_state, load_configured_embedder, render_for_counting
+from clew.usecases.inputs import check_budget, get_source_state, is_there, load_configured_embedder, render_for_counting
 from clew.usecases.marks import SessionMarks, correct_state
 from clew.usecases.places import find_memory, find_session_root
 from clew.usecases.progress import find_line, read_progress
@@ -135,7 +135,7 @@ def compact(
     """
     key, _ = find_memory(store, path)
     budget_tokens = check_budget(budget_tokens)
-    is_file = Path(session).exists()
+    is_file = is_there(session)
     found = ingest.ingest_transcript(store, settings, session, path) if is_file else ingest.find_stored_session(store, key, session)
     made = load_stored_input(store, key, found, tokenizer) if at is None else None
     if made is None:

@@ -21,7 +21,7 @@ from clew.settings import Settings
 from clew.store.ports import Writer
 from clew.text.tokens import make_counter
 from clew.usecases.ingest import ingest_transcript, load_stored_transcript
-from clew.usecases.inputs import ProgressCallback
+from clew.usecases.inputs import ProgressCallback, is_there
 from clew.usecases.places import find_memory, find_session_root
 from clew.usecases.work import JobOutcome, WorkContext
 
@@ -82,7 +82,7 @@ def compress(
     limits = WorkLimits(time.monotonic() + seconds, tokens)
     run = _Run(store, key, root, model, limits, progress, dry_run)
     for session in sessions:
-        stored = ingest_transcript(store, settings, session, path).id if Path(session).exists() else session
+        stored = ingest_transcript(store, settings, session, path).id if is_there(session) else session
         found, lines = load_stored_transcript(store, key, stored)
         wanted = CompressInput(found.id, tokenizer, chunk_tokens)
         done.sessions += 1

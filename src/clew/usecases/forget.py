@@ -105,7 +105,7 @@ def read_forgetting(settings: Settings) -> ForgettingStatus:
     """Return what unasked forgetting did so far; all zero where it never ran, or what it noted cannot be read."""
     try:
         return msgspec.json.decode(forgetting_path(settings).read_bytes(), type=ForgettingStatus)
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, msgspec.MsgspecError, RecursionError):
         return ForgettingStatus()
 
 

@@ -21,7 +21,7 @@ from clew.transcript.parallel import TranscriptJob, read_all_deltas
 from clew.transcript.parse import open_transcript
 from clew.transcript.session_files import SessionFiles, find_session_files, find_sessions, find_start_folder
 from clew.usecases.couplings import couple_files
-from clew.usecases.inputs import ProgressCallback, get_source_state
+from clew.usecases.inputs import ProgressCallback, get_source_state, is_there
 from clew.usecases.marks import apply_rule_ends
 from clew.usecases.places import open_session_memory
 
@@ -122,7 +122,7 @@ def load_transcript(store: Writer, settings: Settings, key: str, session: str, p
     Raises NotReadable if the file is no transcript, UnknownHandle if the session is not stored.
     """
     file = Path(session)
-    if not file.exists():
+    if not is_there(file):
         return load_stored_transcript(store, key, session)
     found = ingest_transcript(store, settings, session, path)
     with open_transcript(file) as stream:

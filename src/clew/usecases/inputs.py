@@ -33,6 +33,14 @@ class FileTest:
             return False
 
 
+def is_there(path: Path | str) -> bool:
+    """Return whether there is a file or a folder at a path; False for a text that can be none, such as a very long one."""
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):
+        return False
+
+
 def check_budget(tokens: int) -> int:
     """Return `tokens` if it is a valid budget. Raises UsageError if it is negative."""
     if tokens < 0:
@@ -80,7 +88,7 @@ def resolve_path(snapshot: Snapshot, root: Path, name: str) -> str:
             inside.append(full.relative_to(root).as_posix())
             if inside[-1] in snapshot.documents.path_numbers:
                 return inside[-1]
-    if not ("/" in name or "." in name or (Path.cwd() / name).exists()):
+    if not ("/" in name or "." in name or is_there(Path.cwd() / name)):
         return ""
     states = snapshot.states_of_sources([f"file:{path}" for path in inside])
     reasons = [*(state.status for state in states.values()), *(find_unlisted_reason(root, path) for path in inside)]

@@ -17,7 +17,7 @@ from clew.transcript.parse import open_transcript
 from clew.transcript.session_files import SessionFiles
 from clew.usecases import ingest
 from clew.usecases.compact import CompactionInput, load_compaction_input, load_stored_input
-from clew.usecases.inputs import check_budget, get_source_state
+from clew.usecases.inputs import check_budget, get_source_state, is_there
 from clew.usecases.marks import SessionMarks
 from clew.usecases.places import find_memory
 from clew.usecases.progress import find_line
@@ -122,7 +122,7 @@ def preview_compaction(
 
 def _load_input(store: Writer, session: str, at: str | None, tokenizer: str, path: Path) -> CompactionInput:
     file, key = Path(session), find_memory(store, path)[0]
-    if not file.exists():
+    if not is_there(file):
         stored = ingest.find_stored_session(store, key, session)
         if at is None and (made := load_stored_input(store, key, stored, tokenizer)):
             return made

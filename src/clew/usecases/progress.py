@@ -22,7 +22,7 @@ from clew.transcript.parse import TranscriptReader, open_transcript
 from clew.transcript.progress import SessionProgress, start_progress
 from clew.transcript.session_files import SessionFiles, build_origin
 from clew.usecases import ingest
-from clew.usecases.inputs import get_source_state
+from clew.usecases.inputs import get_source_state, is_there
 from clew.usecases.marks import SessionMarks, correct_state
 from clew.usecases.places import find_memory, find_session_root
 
@@ -64,7 +64,7 @@ def read_progress(store: Reader, session: str, *, path: Path, at: str | None = N
 def _read_progress(store: Reader, session: str, *, path: Path, at: str | None, seconds_max: float) -> ReadProgress:
     key, root = find_memory(store, path)
     file = Path(session)
-    if file.exists():
+    if is_there(file):
         found = ingest.identify_session(file)
         reader = open_progress(store, found, path, at=at)
         reader.advance(line_max=None if at is None else find_line_of_file(file, at), seconds_max=seconds_max)
@@ -98,7 +98,7 @@ def find_line_of_file(file: Path, at: str) -> int:
 
 def find_line(lines: Iterable[bytes], at: str | None) -> int:
     """Return the number of lines before the record `at` (its uuid or 0-based line). Raises UnknownRecord if no line has that uuid."""
-    wanted, number = (at or "").encode(), -1
+    wanted, number = (at or "").encode("utf-8", "surrogateescape"), -1
     last = int(at) if at and at.isdecimal() else None
     for number, line in enumerate(lines):
         if number == last or (at and last is None and wanted in line and _uuid_of(line) == at):
@@ -111,7 +111,7 @@ def find_line(lines: Iterable[bytes], at: str | None) -> int:
 def _uuid_of(line: bytes) -> str:
     try:
         return msgspec.json.decode(line, type=_Named).uuid
-    except msgspec.DecodeError:  # a broken line has no uuid that could be meant
+    except (msgspec.DecodeError, RecursionError):  # a broken line has no uuid that could be meant
         return ""
 
 

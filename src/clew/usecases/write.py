@@ -25,7 +25,7 @@ from clew.text.secrets import mask_text
 from clew.transcript.live import build_live_delta, build_original_delta, live_source, original_record_id, originals_source
 from clew.transcript.reduce.reduce import reduce_output
 from clew.transcript.reduce.reduction import OutputContext, ReducedOutput, build_context, format_truncation_marker
-from clew.usecases.inputs import get_source_state, load_configured_embedder
+from clew.usecases.inputs import FileTest, get_source_state, load_configured_embedder
 from clew.usecases.places import open_memory
 
 
@@ -184,7 +184,7 @@ def _check_note(note: NewNote, root: Path) -> list[tuple[str, str]]:
     cited: list[tuple[str, str]] = []
     for name in note.paths:
         file = Path(os.path.normpath(root / name.partition("::")[0]))
-        if not file.is_relative_to(root) or not file.is_file():
+        if not file.is_relative_to(root) or not FileTest(root)(file.relative_to(root).as_posix()):
             raise UnknownPath(name)
         cited.append((file.relative_to(root).as_posix(), digest_of(file.read_bytes())))
     return cited

@@ -625,7 +625,7 @@ def read_manifest(paths: DaemonPaths) -> InstallManifest:
         return msgspec.json.decode(path.read_bytes(), type=InstallManifest)
     except FileNotFoundError:
         return InstallManifest()
-    except (OSError, msgspec.DecodeError, msgspec.ValidationError) as error:
+    except (OSError, msgspec.DecodeError, msgspec.ValidationError, RecursionError) as error:
         raise ClientFileInvalid(path, str(error)) from error
 
 
@@ -641,7 +641,7 @@ def read_client_file(path: Path) -> dict[str, Any]:
         return {}
     try:
         told = json.loads(data.decode("utf-8-sig"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ClientFileInvalid(path, f"is no JSON ({error})") from error
     if not isinstance(told, dict):
         raise ClientFileInvalid(path, "is no JSON object")

@@ -33,7 +33,7 @@ def find_obstacles(settings_dir: Path, marketplace: Path) -> list[str]:
     for file in _files(settings_dir):
         try:
             value = json.loads(file.read_text("utf-8-sig"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             problems.append(f"{file} cannot be read ({error}), so what it forbids is not known")
             continue
         if isinstance(value, dict):

@@ -6,6 +6,8 @@ asked for.
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from clew.sessions.policy import SessionPolicy
 
 DEFAULT_CLIENT = "claude_code"
+
+PATH_BYTES_MAX, NAME_BYTES_MAX = 4096, 255  # of what a system can have: limits.h of Linux
+_SESSION_NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 HookAnswer = dict[str, Any] | str
 """What a client's hook is answered: an object, or plain text where the client reads that; {} for nothing."""
@@ -66,6 +71,21 @@ class ClientAdapter(Protocol):
     def parse_window_usage(self, payload: Mapping[str, Any]) -> WindowUsage | None:
         """Return the window usage in a status line payload; None where it has none."""
         ...
+
+
+def parse_path(value: object) -> str:
+    """Return a path that a message names, if it is absolute and a system can have it; "" for anything else."""
+    if not isinstance(value, str) or not value.startswith("/") or "\0" in value:
+        return ""
+    try:
+        return value if len(os.fsencode(value)) < PATH_BYTES_MAX and max(map(len, os.fsencode(value).split(b"/"))) <= NAME_BYTES_MAX else ""
+    except UnicodeEncodeError:  # half of a character
+        return ""
+
+
+def parse_session_name(value: object) -> str:
+    """Return the id of a session that a message names, if it can be a file's name; "" for anything else."""
+    return value if isinstance(value, str) and _SESSION_NAME.fullmatch(value) else ""
 
 
 def list_client_names() -> list[str]:

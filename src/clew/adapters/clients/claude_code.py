@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from clew.adapters.clients import HookAnswer
+from clew.adapters.clients import HookAnswer, parse_path, parse_session_name
 from clew.records import Observation, ObservationKind, ToolCall, ToolKind
 from clew.sessions.live import LiveSession, WindowUsage
 from clew.sessions.policy import SessionPolicy
@@ -25,6 +25,7 @@ from clew.settings import claude_code_dir, claude_code_output_dirs
 from clew.task.truncation import parse_truncation_notice
 from clew.transcript.dialects.claude_code import CLEW_TOOL_PREFIXES, DIALECT
 from clew.transcript.dialects.claude_code import parse_tool_result as answered
+from clew.transcript.dialects.values import int_or_zero, text_or_empty
 from clew.transcript.session_files import read_spilled_file
 
 if TYPE_CHECKING:
@@ -77,8 +78,11 @@ class ClaudeCodeAdapter:
 
     def parse_session(self, payload: Mapping[str, Any]) -> dict[str, str]:
         """Return `name`, `cwd` and `transcript` of the session that a payload belongs to, "" for what it lacks."""
-        said = {"name": payload.get("session_id"), "cwd": payload.get("cwd"), "transcript": payload.get("transcript_path")}
-        return {name: str(value or "") for name, value in said.items()}
+        return {
+            "name": parse_session_name(payload.get("session_id")),
+            "cwd": parse_path(payload.get("cwd")),
+            "transcript": parse_path(payload.get("transcript_path")),
+        }
 
     def build_handlers(self, policy: SessionPolicy) -> Mapping[str, Callable[[HookPayload, LiveSession], HookAnswer]]:
         """Return the handler of each hook by its event's name, and of each request of the mod by `mod/` and its name."""
@@ -97,7 +101,7 @@ class ClaudeCodeAdapter:
         """Tell the session policy which kind of answer did not reach the client: hand-off, prompt context or shortened output."""
         if event == "SessionStart":
             said = answer.get("hookSpecificOutput") if isinstance(answer, dict) else None
-            policy.record_undelivered_start(live, str(_mapping(said).get("additionalContext") or ""))
+            policy.record_undelivered_start(live, text_or_empty(_mapping(said).get("additionalContext")))
         elif event in ("UserPromptSubmit", "mod/prompt"):
             policy.record_undelivered_prompt(live)
         elif event in ("PostToolUse", "mod/append"):
@@ -135,7 +139,7 @@ CLIENT = ClaudeCodeAdapter()
 
 
 def _on_session_start(policy: SessionPolicy, payload: HookPayload, live: LiveSession) -> HookAnswer:
-    source = str(payload.get("source") or "startup")
+    source = text_or_empty(payload.get("source")) or "startup"
     if source in ("startup", "resume") and time.time() - live.mod_at > MOD_FRESH_S:
         live.mod_at = 0.0  # another client may have resumed it, one that has no mods
     begun = policy.start_session(live, source)
@@ -147,7 +151,7 @@ def _on_session_start(policy: SessionPolicy, payload: HookPayload, live: LiveSes
 def _on_prompt(policy: SessionPolicy, payload: HookPayload, live: LiveSession) -> HookAnswer:
     if live.mod_at or payload.get("agent_id"):
         return {}
-    text = policy.build_prompt_context(live, str(payload.get("prompt") or ""))
+    text = policy.build_prompt_context(live, text_or_empty(payload.get("prompt")))
     return {"hookSpecificOutput": {"hookEventName": "UserPromptSubmit", "additionalContext": text}} if text else {}
 
 
@@ -173,7 +177,7 @@ def _on_turn_end(policy: SessionPolicy, payload: HookPayload, live: LiveSession)
         if live.is_started and not live.mod_at:
             policy.context.schedule("hooks", lambda: _restore_full_hooks(policy))
         live.said_last = ""
-        policy.end_turn(live, str(payload.get("last_assistant_message") or ""))
+        policy.end_turn(live, text_or_empty(payload.get("last_assistant_message")))
     policy.end_turn(live)
     return {}
 
@@ -190,17 +194,17 @@ def _restore_full_hooks(policy: SessionPolicy) -> None:
 
 
 def _on_session_end(policy: SessionPolicy, payload: HookPayload, live: LiveSession) -> HookAnswer:
-    policy.end_session(live, str(payload.get("reason") or "other"))
+    policy.end_session(live, text_or_empty(payload.get("reason")) or "other")
     return {}
 
 
 def _on_file_change(policy: SessionPolicy, payload: HookPayload, live: LiveSession) -> HookAnswer:
-    policy.schedule_file_update(live, str(payload.get("file_path") or payload.get("path") or ""))
+    policy.schedule_file_update(live, parse_path(payload.get("file_path")) or parse_path(payload.get("path")))
     return {}
 
 
 def _on_folder_change(policy: SessionPolicy, payload: HookPayload, live: LiveSession) -> HookAnswer:
-    policy.change_folder(live, str(payload.get("new_cwd") or payload.get("cwd") or ""))
+    policy.change_folder(live, parse_path(payload.get("new_cwd")) or parse_path(payload.get("cwd")))
     return {}
 
 
@@ -219,12 +223,12 @@ def _on_mod_hello(policy: SessionPolicy, payload: HookPayload, live: LiveSession
 
 
 def _on_mod_prompt(policy: SessionPolicy, payload: HookPayload, live: LiveSession) -> HookAnswer:
-    return {"context": policy.build_prompt_context(live, str(payload.get("prompt") or "")) or None}
+    return {"context": policy.build_prompt_context(live, text_or_empty(payload.get("prompt"))) or None}
 
 
 def _on_mod_append(policy: SessionPolicy, payload: HookPayload, live: LiveSession) -> HookAnswer:
     is_error = payload.get("is_error")
-    text = str(payload.get("text") or "")
+    text = text_or_empty(payload.get("text"))
     return {"text": _reduce(policy, payload, live, text, is_error=is_error if isinstance(is_error, bool) else None) or None}
 
 
@@ -232,8 +236,8 @@ def _on_mod_compact(policy: SessionPolicy, payload: HookPayload, live: LiveSessi
     """Answer with the messages for the window after a compaction; with None, so that the client summarises, where too little is known."""
     live.transcript = live.transcript or CLIENT.find_transcript(live.cwd, live.id)
     text = "" if payload.get("agent_id") else policy.compact_window(
-        live, window_chars=int(payload.get("window_chars") or 0),
-        last_message=str(payload.get("said_last") or ""), instructions=str(payload.get("instructions") or ""),
+        live, window_chars=int_or_zero(payload.get("window_chars")),
+        last_message=text_or_empty(payload.get("said_last")), instructions=text_or_empty(payload.get("instructions")),
     )  # fmt: skip
     return {"messages": [{"role": "user", "content": text}] if text else None}
 
@@ -259,7 +263,7 @@ def build_result(payload: dict[str, Any], text: str, *, at_ns: int = 0, is_error
     """
     call, exit_code = parse_call(payload), _exit_code(payload)
     return Observation(
-        session=str(payload.get("session_id") or ""),
+        session=text_or_empty(payload.get("session_id")),
         seq=1,
         record_index=1,
         uuid=f"{call.id}:{ObservationKind.RESULT}",
@@ -269,7 +273,7 @@ def build_result(payload: dict[str, Any], text: str, *, at_ns: int = 0, is_error
         call_id=call.id,
         is_error=is_error,
         exit_code=exit_code,
-        agent=str(payload.get("agent_id") or ""),
+        agent=text_or_empty(payload.get("agent_id")),
         cwd=call.cwd,
         at_ns=at_ns,
         call=replace(call, result=answered(call.tool, text, is_error=is_error, exit_code=exit_code)),
@@ -279,8 +283,10 @@ def build_result(payload: dict[str, Any], text: str, *, at_ns: int = 0, is_error
 def parse_call(payload: dict[str, Any]) -> ToolCall:
     """Return the tool call of a payload, without its result."""
     inputs = payload.get("tool_input")
-    call = DIALECT.build_tool_call(str(payload.get("tool_name") or ""), dict(_mapping(inputs)), msgspec.json.encode(inputs or {}).decode())
-    return replace(call, id=str(payload.get("tool_use_id") or ""), cwd=str(payload.get("cwd") or ""))
+    call = DIALECT.build_tool_call(
+        text_or_empty(payload.get("tool_name")), dict(_mapping(inputs)), msgspec.json.encode(inputs or {}).decode()
+    )
+    return replace(call, id=text_or_empty(payload.get("tool_use_id")), cwd=parse_path(payload.get("cwd")))
 
 
 def _exit_code(payload: dict[str, Any]) -> int | None:
@@ -312,7 +318,7 @@ def find_reducible_text(payload: dict[str, Any]) -> str:
     if call.tool.startswith(CLEW_TOOL_PREFIXES):
         return ""
     if call.command and isinstance(answer, dict):
-        return str(cast("dict[str, object]", answer).get("stdout") or "")
+        return text_or_empty(cast("dict[str, object]", answer).get("stdout"))
     if call.is_foreign and isinstance(answer, str):
         return answer
     return ""

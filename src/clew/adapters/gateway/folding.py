@@ -169,7 +169,7 @@ def _parse_request(data: bytes, held: _ConversationCache) -> _ApiRequest | None:
         names = [_message_key(each) for each in raw]
         known = held.messages
         said = [known.get(name) or window.parse_message(_MESSAGE.decode(each)) for name, each in zip(names, raw, strict=True)]
-    except (msgspec.DecodeError, KeyError):  # the API will say what is wrong with it
+    except (msgspec.DecodeError, KeyError, RecursionError):  # the API will say what is wrong with it
         return None
     held.messages = dict(zip(names, said, strict=True))
     held.rewritten = {name: message for name, message in held.rewritten.items() if name[0] in held.messages}

@@ -70,7 +70,7 @@ class PrefixStates:
         with self._lock:
             try:
                 request = msgspec.to_builtins(msgspec.json.decode(body, type=_FirstRequest))
-            except (msgspec.DecodeError, UnicodeDecodeError):
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 return None
             try:
                 server = LlamaServer(upstream, key=key, timeout_s=max(1, settings.model_timeout_s), wait=lambda _: None)

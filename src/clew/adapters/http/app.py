@@ -216,7 +216,7 @@ async def _read_object(request: Request) -> dict[str, Any] | None:
         chunks.append(chunk)
     try:
         told = msgspec.json.decode(b"".join(chunks))
-    except msgspec.DecodeError:  # whoever asked journals it
+    except (msgspec.DecodeError, RecursionError):  # whoever asked journals it
         return None
     return cast("dict[str, Any]", told) if isinstance(told, dict) else None
 

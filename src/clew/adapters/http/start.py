@@ -146,7 +146,7 @@ def is_daemon_process(paths: DaemonPaths, pid: int, *, recorded_at_s: int) -> bo
     is_ours = any(Path(word).name == SUPERVISOR_SCRIPT.name or word == WORKER_MODULE for word in words[:-1])
     try:
         return is_ours and json.loads(words[-1]).get("home") == str(paths.home)
-    except (ValueError, IndexError, AttributeError):  # no command line of ours
+    except (ValueError, IndexError, AttributeError, RecursionError):  # no command line of ours
         return False
 
 
@@ -177,7 +177,7 @@ def request(paths: DaemonPaths, method: str, path: str, body: object = None, *, 
         value = json.loads(text) if answer.status == 200 else None
     except (FileNotFoundError, ConnectionRefusedError):
         raise DaemonUnavailable(paths, "does not run") from None
-    except (OSError, http.client.HTTPException, ValueError) as error:
+    except (OSError, http.client.HTTPException, ValueError, RecursionError) as error:
         raise DaemonUnavailable(paths, f"does not answer ({error or type(error).__name__})") from error
     finally:
         connection.close()

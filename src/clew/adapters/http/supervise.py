@@ -193,7 +193,7 @@ class Supervisor:
             self._request("POST", "/stop")
         except TimeoutError:  # it starts, or hangs: whoever called tells of that
             return None
-        except (OSError, ValueError, AttributeError):  # it was killed a moment ago, or has the lock and no socket yet
+        except (OSError, ValueError, AttributeError, RecursionError):  # it was killed a moment ago, or has the lock and no socket yet
             timeout_s = KILLED_EXIT_TIMEOUT_S
         until = time.monotonic() + timeout_s
         while (lock := self._take_lock()) is None and time.monotonic() < until:
@@ -221,7 +221,7 @@ class Supervisor:
 
     def _record_unclean_exit(self) -> None:
         """Record a problem where an earlier daemon left its state file: one that stops in order deletes it."""
-        with suppress(OSError, ValueError), open(self.spec["state"]) as stream:  # noqa: PTH123 - as above
+        with suppress(OSError, ValueError, AttributeError, RecursionError), open(self.spec["state"]) as stream:  # noqa: PTH123 - as above
             told = json.loads(stream.read())
             self._record_problem(
                 f"an earlier daemon (pid {told.get('pid')}) ended without stopping: it was killed, or the machine went down"

@@ -22,6 +22,7 @@ from mcp.types import CallToolRequestParams, CallToolResult, ListToolsResult, Pa
 from starlette.types import Receive, Scope, Send
 
 from clew import __version__
+from clew.adapters.clients import parse_path
 from clew.adapters.hooks import HookHandlers
 from clew.adapters.mcp.tools import SERVER_INSTRUCTIONS, TOOL_DEFINITIONS, TOOL_HANDLERS, ToolRequest, format_error
 from clew.codebase import TREE_SOURCE
@@ -81,9 +82,10 @@ class McpApp:
     def _answer(self, name: str, arguments: dict[str, Any], cwd: str, client_pid: int) -> str:
         if name not in TOOL_HANDLERS:
             raise UsageError(f"there is no tool {name}\nhint: one of {', '.join(TOOL_HANDLERS)}")
-        folder = str(arguments.get("repo") or cwd)
+        named = arguments.get("repo") or cwd
+        folder = parse_path(named)
         if not folder or not Path(folder).is_dir():
-            found = f"{folder} is no folder on this machine" if folder else "it is not known which repository is meant"
+            found = f"{str(named)[:200]} is no folder on this machine" if named else "it is not known which repository is meant"
             raise UsageError(f"{found}\nhint: give the absolute path of the repository as `repo`")
         here = Path(folder)
         engine = self.context.get_engine()

@@ -57,7 +57,7 @@ def answer_recall(asked: ToolRequest, arguments: Mapping[str, Any]) -> Spans:
     Raises UsageError without a question.
     """
     question = _text(arguments, "question")
-    budget = min(max(int(arguments.get("budget_tokens") or RECALL_TOKENS_DEFAULT), 200), RECALL_TOKENS_MAX)
+    budget = min(max(_number(arguments, "budget_tokens", RECALL_TOKENS_DEFAULT), 200), RECALL_TOKENS_MAX)
     where = str(arguments.get("where") or "all")
     parts: list[Span] = []
     if where in ("all", "history"):
@@ -139,7 +139,7 @@ def answer_impact(asked: ToolRequest, arguments: Mapping[str, Any]) -> Spans:
     wanted, task = _names(arguments.get("names")), asked.read_task()
     if not (wanted or task.files):
         raise UsageError("no name was given\nhint: names: paths such as src/a.py, or src/a.py::Class.method, or handles")
-    limit = int(arguments.get("limit") or IMPACT_FILES_DEFAULT)
+    limit = _number(arguments, "limit", IMPACT_FILES_DEFAULT)
     meant, found = asked.engine.find_impact(asked.folder, wanted, limit=limit, task=task)
     remarks = asked.engine.find_unread_targets(asked.folder, meant)
     unread = [span for remark in remarks for span in (*remark_spans(remark), clew_span("\n"))]
@@ -190,6 +190,17 @@ def answer_state(asked: ToolRequest, arguments: Mapping[str, Any]) -> Spans:
 def _names(value: object) -> list[str]:
     """Return a list of names; a single string counts as a list of one, as models send it."""
     return [str(name) for name in cast("list[object]", value)] if isinstance(value, list) else [str(value)] if value else []
+
+
+def _number(arguments: Mapping[str, Any], name: str, default: int) -> int:
+    """Return a whole number of at least 1, also one that is written as a text, as models send it; `default` for none. Raises UsageError."""
+    value = arguments.get(name)
+    if value is None or value == "":
+        return default
+    number = int(value) if str(value)[:12].isdecimal() else 0
+    if isinstance(value, bool | float | list | dict) or not 0 < number < 10**9:
+        raise UsageError(f"{name} is {str(value)[:40]!r}\nhint: a whole number from 1")
+    return number
 
 
 def _text(arguments: Mapping[str, Any], name: str) -> str:

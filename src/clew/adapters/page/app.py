@@ -34,7 +34,7 @@ from clew.errors import ClewError, UnknownHandle, UnknownPath, UnknownRecord, Us
 from clew.sessions.context import DaemonContext
 
 HEAVY_VIEWS_MAX = 2  # one at a time kept hooks waiting as long: bench/LOG.md
-FORM_BYTES_MAX = 256 << 10
+FORM_BYTES_MAX, FORM_FIELDS_MAX = 256 << 10, 50
 LIVE_CHECK_S = 0.5  # seconds between two looks at what a live view shows
 ACTION_CHECK_S = 0.3  # seconds between two looks at how far a long action is
 STREAMS_MAX = 12  # tabs that follow a live view
@@ -214,5 +214,8 @@ async def _read_form(request: Request) -> Form | None:
         data += chunk
         if len(data) > FORM_BYTES_MAX:
             return None
-    fields = parse_qs(data.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=50)
+    try:
+        fields = parse_qs(data.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=FORM_FIELDS_MAX)
+    except ValueError:  # more fields than that
+        return None
     return Form({name: values[0] for name, values in fields.items()})

@@ -28,5 +28,7 @@ def command(text: str, *, kind: str, about: tuple[str, ...], subject: str, repo:
     """Store TEXT as a note for later sessions of this repository. It is marked as suspect when a file that it cites changes."""
     check_folder(repo)
     with open_engine() as engine:
-        [handle] = engine.write(repo, [usecases.write.NewNote(text, kind, about, subject)]).handles
+        [handle] = engine.write(
+            repo, [usecases.write.NewNote(output.escape_surrogates(text), kind, about, output.escape_surrogates(subject))]
+        ).handles
     output.write_answer({"handle": handle}, f"remembered as [{handle}]\n", is_json=is_json)

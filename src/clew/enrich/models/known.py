@@ -75,7 +75,7 @@ class KnownModels:
     def _read(self) -> _Known:
         try:
             return msgspec.json.decode(self._path.read_bytes(), type=_Known)
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return _Known()
 
     def _write(self, known: _Known) -> None:

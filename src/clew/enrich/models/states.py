@@ -84,7 +84,7 @@ class ModelStates:
         """Return all states, the last used first. What cannot be read is passed over."""
         found: list[StoredState] = []
         for path in sorted(self.folder.glob("*.json")):
-            with suppress(OSError, msgspec.DecodeError, UnicodeDecodeError):
+            with suppress(OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 found.append(msgspec.json.decode(path.read_bytes(), type=StoredState))
         return sorted(found, key=lambda state: (-state.used_at_ns, state.id))
 

@@ -87,7 +87,7 @@ def find_damage(path: Path) -> list[str]:
                 raise StoreUnusable(path, "is a database of another program", hint="move it away, or point CLEW_HOME at another folder")
             if said != ["ok"] or (is_ours and not is_named):
                 return said if said != ["ok"] else ["its header does not say that it is a database of clew"]
-            return _find_faults(connection.raw, header.schema) if is_ours else []
+            return _find_faults(connection.raw, header.schema) if is_ours else ["it is empty: it holds nothing of a database of clew"]
     except StoreUnusable as error:
         if not error.is_repairable:
             raise

@@ -416,7 +416,7 @@ class _Parser(LineParser):
         spilled = cut.path if cut is not None else ""
         try:
             result = _RESULTS.decode(raw) if raw[:1] == b"{" else None
-        except msgspec.DecodeError:  # another server's tool with fields of the same names; its text is still read
+        except (msgspec.DecodeError, RecursionError):  # another server's tool with fields of the same names; its text is still read
             result = None
         if result is None:
             return None, (), spilled, None, ()

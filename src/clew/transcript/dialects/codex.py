@@ -103,7 +103,7 @@ class Codex(Dialect):
 
     def recognises(self, record: Mapping[str, object]) -> bool:
         """Return whether the record is an envelope with a payload, or an older head with id and instructions, or a state record."""
-        if record.get("type") in _ENVELOPES and isinstance(record.get("payload"), dict):
+        if text_or_empty(record.get("type")) in _ENVELOPES and isinstance(record.get("payload"), dict):
             return True
         if record.get("record_type") == "state":
             return True

@@ -124,7 +124,7 @@ def _splitter(rows: Sequence[str]) -> Callable[[str], _Row]:
 def _json_fields(row: str) -> _Row:
     try:
         data = msgspec.json.decode(row.strip().rstrip(","))
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return VARYING_WORD.sub("*", row[:TEMPLATE_CHARS]), ()
     if not isinstance(data, dict):
         return "other", ()

@@ -98,7 +98,7 @@ def _read_text(each: Observation) -> str:
         return each.text
     try:
         told: object = msgspec.json.decode(each.text)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return each.text
     if not isinstance(told, dict):
         return each.text

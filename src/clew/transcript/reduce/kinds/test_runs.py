@@ -112,7 +112,7 @@ def _score_events(lines: OutputLines, scores: LineScores) -> None:
         if line.startswith("{"):
             try:
                 events[at] = msgspec.json.decode(line, type=_Event)
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, RecursionError):
                 continue  # a line that is no event is read like any other
     failed = {(event.package, event.test) for event in events.values() if event.action == "fail"}
     shown: dict[tuple[str, str], int] = {}

@@ -53,7 +53,7 @@ def _answer(path, command, ready, line):
     """Return the answer to a message, b"" for one that needs none."""
     try:
         told = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return _error(None, -32700, "this is no JSON")
     if not isinstance(told, dict) or "method" not in told:
         return b"" if isinstance(told, dict) and ("result" in told or "error" in told) else _error(None, -32600, "this is no request")

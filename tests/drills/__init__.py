@@ -1,0 +1,1 @@
+"""Drills: hostile input at every door."""
