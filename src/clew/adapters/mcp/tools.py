@@ -194,13 +194,13 @@ def _names(value: object) -> list[str]:
 
 def _number(arguments: Mapping[str, Any], name: str, default: int) -> int:
     """Return a whole number of at least 1, also one that is written as a text, as models send it; `default` for none. Raises UsageError."""
-    value = arguments.get(name)
+    value: object = arguments.get(name)
     if value is None or value == "":
         return default
-    number = int(value) if str(value)[:12].isdecimal() else 0
-    if isinstance(value, bool | float | list | dict) or not 0 < number < 10**9:
+    told = "" if isinstance(value, bool) else str(value)
+    if not told[:12].isdecimal() or not told.isdecimal() or not 0 < int(told[:12]) < 10**9:
         raise UsageError(f"{name} is {str(value)[:40]!r}\nhint: a whole number from 1")
-    return number
+    return int(told[:12])
 
 
 def _text(arguments: Mapping[str, Any], name: str) -> str:
