@@ -57,8 +57,11 @@ class Answers:
 
     def __init__(self, path: Path, model: Model, is_over: Callable[[], bool], clock: Callable[[], float]) -> None:
         self._path, self._model, self._is_over, self._clock = path, model, is_over, clock
-        lines = path.read_bytes().splitlines() if path.is_file() else []
-        self._known = {each.key: each for each in (msgspec.json.decode(line, type=Answer) for line in lines if line.endswith(b"}"))}
+        data = path.read_bytes() if path.is_file() else b""
+        if data and not data.endswith(b"\n"):  # a killed run left a line unfinished
+            path.write_bytes(data[: data.rfind(b"\n") + 1])
+        whole = data[: data.rfind(b"\n") + 1].splitlines()
+        self._known = {each.key: each for each in (msgspec.json.decode(line, type=Answer) for line in whole)}
 
     def ask(self, request: ModelRequest) -> Answer:
         """Return the answer to a request. Raises ModelError, and OutOfTime where it is not known and the time is spent."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -16,12 +18,14 @@ import pytest
 
 import clew
 from bench.nextaction.likelihood import LikelihoodModel
+from clew.adapters.hooks import create_daemon_context
 from clew.enrich.models import GgufModel, KnownModels, ModelRequest, describe_model, measure_model, open_model
 from clew.enrich.models.gguf import STATE_BATCH
 from clew.enrich.models.prefix import identify_model
 from clew.enrich.models.states import ModelStates
 from clew.errors import ModelRefused, ModelStopped, NoUsableAnswers
-from clew.settings import Settings
+from clew.settings import Settings, load_settings
+from tests.adapters.test_gateway import asked
 from tests.enrich.compressing import SESSION, compress, log, turn
 
 SOURCE = Path(clew.__file__).parents[1]
@@ -229,3 +233,45 @@ def test_functions_are_judged_and_what_the_model_thinks_is_stored_with_its_prove
     assert again.queued == 2
     assert "may change with" in links
     assert "a model thinks it changes with" not in links
+
+
+SERVER = """
+import sys, importlib
+llama = importlib.import_module("xllamacpp")
+params = llama.CommonParams()
+params.model.path, params.hostname, params.port, params.slot_save_path = sys.argv[1], "127.0.0.1", int(sys.argv[2]), sys.argv[3] + "/"
+params.n_ctx, params.n_parallel, params.n_gpu_layers, params.warmup, params.verbosity = 4096, 1, 0, False, 0
+params.swa_full, params.n_ctx_checkpoints, params.cache_ram_mib, params.endpoint_slots = True, 0, 0, True
+server = llama.Server(params)
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_second_session_through_the_gateway_begins_with_a_restored_state(path: Path, tmp_path: Path) -> None:
+    """The server was started again in between, and reports that it read the prefix from its cache."""
+    states = ModelStates(tmp_path, 10**9)
+    states.make_folder()
+    context = create_daemon_context(replace(load_settings({}), data_dir=tmp_path))
+    rules = Path(clew.__file__).with_name("settings.py").read_text("utf-8")[:3500]
+    read: list[int] = []
+    for words in ("Name one setting.", "What is read from the environment?"):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        process = subprocess.Popen(
+            [sys.executable, "-c", SERVER, str(path), str(port), str(states.folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        body = {"model": "m", "max_tokens": 4, "system": rules, "messages": [{"role": "user", "content": words}]}
+        status, _, chunks = asked(context, f"http://127.0.0.1:{port}", json.dumps(body).encode())
+        assert status == 200
+        read.append(json.loads(b"".join(chunks))["usage"]["cache_read_input_tokens"])
+        process.communicate(b"")
+    context.close()
+
+    [state] = states.states()
+    assert state.is_checked
+    assert len(state.tokens) % 512 == 0
+    assert read == [len(state.tokens)] * 2
