@@ -1,7 +1,8 @@
 """Command: `python -m bench.compress --data SESSIONS --model FILE`. Judges what a model keeps of runs of chunks, by each state and cut.
 
 Answers are kept in the work folder: a run that was stopped goes on, and a cut without all its arms is left out. Beside the arms stand the
-nets that have not seen the session, the newest lines, chance, an oracle, and the client's own summary whole. The measures are those of
+nets that have not seen the session, the newest lines, chance, an oracle, and the client's own summary whole. An arm's lines are filled up
+by chance; "then nets" by the nets; "weighed" is how the product uses a model's choice. The measures are those of
 `train.distil.evaluate`: edited lines that stand verbatim, and rare names that stand with a line of theirs.
 """
 
@@ -18,16 +19,18 @@ from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 
-from bench.compress.arms import STATES, Answers, Arm, ArmCounts, OutOfTime, compress_chunks, find_means
+from bench.compress.arms import STATES, Answers, Arm, ArmCounts, Key, OutOfTime, compress_chunks, find_means
 from bench.compress.check import CheckCounts, try_check
 from bench.compress.cuts import CHUNK_TOKENS, RUN_CHUNKS, STATE_TOKENS, Run, find_runs
 from bench.machine import REPOSITORY, provenance, write_result
+from clew.compaction.compressed import KEPT_FACTOR
 from clew.enrich.models.gguf import GgufModel
 from clew.enrich.models.known import KnownModels
 from clew.evaluation.needs import NeededEdit, NeededTerm, Needs
 from clew.evaluation.scores import SearchableWindow, score_needs
 from clew.text.tokens import make_counter
-from train.distil.evaluate import MEASURES, SHARES, Judgement, as_table, score_cut, summarise
+from train.distil.evaluate import LINE_MARK_TOKENS, MEASURES, SHARES, Judgement, as_table, score_cut, summarise
+from train.distil.parts import JudgedCut
 
 RESULTS = Path(__file__).parent / "results"
 WORK = REPOSITORY / "build" / "bench" / "compress"
@@ -64,6 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     names = [name for name in (*given.states, *(f"{state}, shifted" for state in given.shifted)) if runs]
     plain = [name for each in names for name in (each, f"{each}, calibrated")]
     pairs = [(f"{name}, then nets", "nets") for name in plain] + [(name, "random") for name in plain]
+    pairs += [(f"{name}, weighed", "nets") for name in names]
     pairs += [(name, "none") for name in names[1:]] + [(f"{name}, calibrated", "none, calibrated") for name in names[1:]]
     pairs += [pair for each in given.shifted if runs for pair in _shifted_pairs(each)]
     summary = summarise(done, pairs)
@@ -96,7 +100,9 @@ def _judge(runs: Sequence[tuple[Run, Sequence[Arm]]]) -> Judgement:
         for arm in arms
     }
     for run, arms in runs:
-        named = {arm.name: arm.chosen() for arm in arms} | {f"{arm.name}, calibrated": arm.chosen(means[arm.name]) for arm in arms}
+        calibrated = {arm.name: arm.chosen(means[arm.name]) for arm in arms}
+        named = {arm.name: arm.chosen() for arm in arms} | {f"{name}, calibrated": keys for name, keys in calibrated.items()}
+        named |= {f"{name}, weighed": _weigh(run.judged, keys) for name, keys in calibrated.items()}
         score_cut(run.judged, named, done)
         cut = run.judged
         edits = (NeededEdit("", cut.edited),) if cut.edited else ()
@@ -106,6 +112,14 @@ def _judge(runs: Sequence[tuple[Run, Sequence[Arm]]]) -> Judgement:
             for measure, of in MEASURES.items():
                 done.values.setdefault(("client's summary, whole", share, measure), []).append(scores.get(of))
     return done
+
+
+def _weigh(cut: JudgedCut, chosen: Sequence[Key]) -> list[Key]:
+    """All lines as the product orders them: by the nets, those that the model chose KEPT_FACTOR times as much."""
+    held = set(chosen)
+    lines = {(at, number): line for at, part in enumerate(cut.parts) for number, line in enumerate(part.lines, 1)}
+    rate = {key: line.utility * (KEPT_FACTOR if key in held else 1.0) / (line.tokens + LINE_MARK_TOKENS) for key, line in lines.items()}
+    return sorted(lines, key=lambda key: (-rate[key], key))
 
 
 def _names(text: str) -> list[str]:
