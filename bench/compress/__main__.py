@@ -13,11 +13,14 @@ import os
 import random
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from bench.compress.arms import STATES, Answers, Arm, ArmCounts, Key, OutOfTime, compress_chunks, find_means
 from bench.compress.check import CheckCounts, try_check
@@ -26,6 +29,7 @@ from bench.machine import REPOSITORY, provenance, write_result
 from clew.compaction.compressed import KEPT_FACTOR
 from clew.enrich.models.gguf import GgufModel
 from clew.enrich.models.known import KnownModels
+from clew.evaluation.intervals import difference, estimate
 from clew.evaluation.needs import NeededEdit, NeededTerm, Needs
 from clew.evaluation.scores import SearchableWindow, score_needs
 from clew.text.tokens import make_counter
@@ -71,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     pairs += [(name, "none") for name in names[1:]] + [(f"{name}, calibrated", "none, calibrated") for name in names[1:]]
     pairs += [pair for each in given.shifted if runs for pair in _shifted_pairs(each)]
     summary = summarise(done, pairs)
-    result = {
+    result: dict[str, Any] = {
         "name": f"{source.name}-{given.model.stem}",
         **source.as_json(),
         "model": {"name": name, "sha256": sha256},
@@ -79,9 +83,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "asked": {arm: asdict(each) for arm, each in counts.items()},
         "check": asdict(checked),
         "summary_tokens": sorted(make_counter("claude").count(run.summary) for run, _ in runs if run.summary),
+        "pairs_in_order": _order(runs),
         "figures": summary,
     }
     print(as_table(summary) if done.sessions else "no cut has all its arms")
+    for arm, value in result["pairs_in_order"].items():
+        print(f"pairs in the right order, {arm}: {value['mean']:.3f} [{value['low']:.3f}, {value['high']:.3f}], {value['n']}")
     if not given.dry and done.sessions:
         write_result(given.results / f"{result['name']}.json", result)
     return 0
@@ -94,11 +101,7 @@ def _shifted_pairs(state: str) -> list[tuple[str, str]]:
 def _judge(runs: Sequence[tuple[Run, Sequence[Arm]]]) -> Judgement:
     """Score all arms of these runs; the client's summary counts whole, whatever it costs."""
     done = Judgement()
-    means = {
-        arm.name: find_means([other for _, arms in runs for other in arms if other.name == arm.name])
-        for _, arms in runs[:1]
-        for arm in arms
-    }
+    means = _means(runs)
     for run, arms in runs:
         calibrated = {arm.name: arm.chosen(means[arm.name]) for arm in arms}
         named = {arm.name: arm.chosen() for arm in arms} | {f"{name}, calibrated": keys for name, keys in calibrated.items()}
@@ -112,6 +115,48 @@ def _judge(runs: Sequence[tuple[Run, Sequence[Arm]]]) -> Judgement:
             for measure, of in MEASURES.items():
                 done.values.setdefault(("client's summary, whole", share, measure), []).append(scores.get(of))
     return done
+
+
+def _order(runs: Sequence[tuple[Run, Sequence[Arm]]]) -> dict[str, dict[str, Any]]:
+    """Return how often a needed line stands before another one of its chunk, by each arm, with the differences from the nets.
+
+    The mean of a cut's chunks that hold both; .5 is chance. It tells more of few cuts than what fits a budget does.
+    """
+    values: dict[str, list[float | None]] = {}
+    means = _means(runs)
+    for run, arms in runs:
+        parts = [[((at, number), line) for number, line in enumerate(part.lines, 1)] for at, part in enumerate(run.judged.parts)]
+        needed = {(at, number) for at, part in enumerate(run.judged.parts) for number in part.needed}
+        nets = [[(key, line.utility / (line.tokens + LINE_MARK_TOKENS)) for key, line in part] for part in parts]
+        ranked = {"nets": nets, "newest": [[(key, float(key[1])) for key, _ in part] for part in parts]}
+        ranked |= {arm.name: arm.ranked for arm in arms}
+        ranked |= {
+            f"{arm.name}, calibrated": [
+                [(key, value - means[arm.name].get(number, 0.0)) for number, (key, value) in enumerate(lines)] for lines in arm.ranked
+            ]
+            for arm in arms
+        }
+        for name, chunks in ranked.items():
+            shares = [share for chunk in chunks if (share := _pairs_in_order(chunk, needed)) is not None]
+            values.setdefault(name, []).append(sum(shares) / len(shares) if shares else None)
+    sessions = [run.judged.session for run, _ in runs]
+    found = {name: asdict(estimate(column, sessions)) for name, column in values.items()}
+    return found | {
+        f"{name} − nets": asdict(difference(column, values["nets"], sessions)) for name, column in values.items() if name != "nets"
+    }
+
+
+def _pairs_in_order(chunk: Sequence[tuple[Key, float]], needed: Container[Key]) -> float | None:
+    first = np.array([value for key, value in chunk if key in needed])
+    second = np.array([value for key, value in chunk if key not in needed])
+    if not len(first) or not len(second):
+        return None
+    return float(((first[:, None] > second) + 0.5 * (first[:, None] == second)).mean())
+
+
+def _means(runs: Sequence[tuple[Run, Sequence[Arm]]]) -> dict[str, dict[int, float]]:
+    every = [arm for _, arms in runs for arm in arms]
+    return {name: find_means([arm for arm in every if arm.name == name]) for name in dict.fromkeys(arm.name for arm in every)}
 
 
 def _weigh(cut: JudgedCut, chosen: Sequence[Key]) -> list[Key]:

@@ -66,8 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.data is None or not given.data.is_dir():
         print("error: --data is needed, a folder of transcripts; or CLEW_BENCH_SESSIONS", file=sys.stderr)
         return 2
-    source = provenance(("python", "-m", "bench.conformal"), PACKAGES)
-    rows = list(_measure(given.data, given.work, given.seconds))
+    source = provenance(("python", "-m", "bench.conformal", "--every", str(given.every)), PACKAGES)
+    rows = list(_measure(given.data, given.work, given.seconds, given.every))
     rows = [row for row in rows if row.rates]
     result: dict[str, Any] = {"name": source.name, **source.as_json(), "cuts": len(rows), "levels": summarise(rows)}
     print(table(result))
@@ -133,13 +133,11 @@ def table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _measure(data: Path, work: Path, seconds: float) -> Iterator[CutRow]:
-    """Yield the rows of all sessions, measured or known, until the time is spent."""
+def _measure(data: Path, work: Path, seconds: float, every: int) -> Iterator[CutRow]:
+    """Yield the rows of every `every`-th session, measured or known, until the time is spent."""
     ends, counter = time.monotonic() + seconds, make_counter("claude")
     work.mkdir(parents=True, exist_ok=True)
-    for session in find_sessions(data):
-        if session.agent or not session.client:
-            continue
+    for session in [each for each in find_sessions(data) if each.client and not each.agent][::every]:
         path = work / f"{session.path.parent.name}.{session.id}.json"
         if not path.is_file():
             if time.monotonic() >= ends:
@@ -175,6 +173,7 @@ def _parser() -> argparse.ArgumentParser:
     known = os.environ.get("CLEW_BENCH_SESSIONS")
     parser = argparse.ArgumentParser(prog="python -m bench.conformal", description="Is a level kept on projects it never saw?")
     parser.add_argument("--data", type=Path, default=Path(known) if known else None, help="folder of transcripts, at any depth")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="take each Nth session only [1]")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no further session after so many [no limit]")
     parser.add_argument("--work", type=Path, default=WORK, help="folder of rates that are kept")
     parser.add_argument("--dry", action="store_true", help="write no result")
