@@ -236,10 +236,12 @@ def test_functions_are_judged_and_what_the_model_thinks_is_stored_with_its_prove
 
 
 SERVER = """
-import sys, importlib
+import importlib, os, sys
+os.nice(10)
 llama = importlib.import_module("xllamacpp")
 params = llama.CommonParams()
-params.model.path, params.hostname, params.port, params.slot_save_path = sys.argv[1], "127.0.0.1", int(sys.argv[2]), sys.argv[3] + "/"
+params.model.path, params.hostnames, params.port, params.slot_save_path = sys.argv[1], ["127.0.0.1"], int(sys.argv[2]), sys.argv[3] + "/"
+params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
 params.n_ctx, params.n_parallel, params.n_gpu_layers, params.warmup, params.verbosity = 4096, 1, 0, False, 0
 params.swa_full, params.n_ctx_checkpoints, params.cache_ram_mib, params.endpoint_slots = True, 0, 0, True
 server = llama.Server(params)
@@ -253,7 +255,7 @@ def test_a_second_session_through_the_gateway_begins_with_a_restored_state(path:
     states = ModelStates(tmp_path, 10**9)
     states.make_folder()
     context = create_daemon_context(replace(load_settings({}), data_dir=tmp_path))
-    rules = Path(clew.__file__).with_name("settings.py").read_text("utf-8")[:3500]
+    rules = Path(clew.__file__).with_name("settings.py").read_text("utf-8")[:2600]
     read: list[int] = []
     for words in ("Name one setting.", "What is read from the environment?"):
         with socket.socket() as free:
