@@ -43,6 +43,7 @@ VIEWS = {
     "bill": "/bill",
     "session bill": f"/sessions/{SESSION}/bill",
     "eval": "/eval",
+    "trial": "/trial",
     "health": "/health",
     "record": "",
     "nowhere": "/sessions/nowhere",
@@ -108,6 +109,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     ]
     told = json.loads(clew("page", "--json"))
     paths = DaemonPaths(root / "home")
+    prompt = {
+        "session_id": SESSION,
+        "transcript_path": str(transcript),
+        "cwd": str(repo),
+        "prompt": "Change `calc.py` so that add_one adds two",
+    }
+    over_socket(paths, "POST", "/hook/UserPromptSubmit", prompt)
     over_socket(paths, "POST", "/statusline", {"session_id": SESSION, "transcript_path": str(transcript), "cwd": str(repo)})
     opener = root / "open.html"
     opener.write_text(

@@ -27,9 +27,9 @@ from starlette.types import Receive, Scope, Send
 from clew.adapters.page.access import ENTER_PATH, PageAccess, PageGuard
 from clew.adapters.page.actions import Action, LongActions
 from clew.adapters.page.render import HERE, render
-from clew.adapters.page.sessions import RunningSessions, SessionCatalogue
+from clew.adapters.page.sessions import NotFound, RunningSessions, SessionCatalogue
 from clew.adapters.page.views import POSTS, VIEWS, health, now, sessions
-from clew.adapters.page.views.view import NAVIGATION, Form, NotFound, Query, View, Viewer
+from clew.adapters.page.views.view import NAVIGATION, Form, Query, View, Viewer
 from clew.errors import ClewError, UnknownHandle, UnknownPath, UnknownRecord, UsageError
 from clew.sessions.context import DaemonContext
 

@@ -16,7 +16,7 @@ from typing import Protocol
 from clew.adapters import clients
 from clew.adapters.page.render import clip
 from clew.engine import Engine
-from clew.errors import ClewError, UnknownHandle
+from clew.errors import ClewError
 from clew.records import Observation, ObservationKind
 from clew.samples import TIES
 from clew.sessions.live import LiveSession
@@ -31,6 +31,10 @@ SAMPLE = "sample"
 TITLE_BYTES = 192 << 10  # of a transcript's beginning, in which its first prompt is looked for; guess
 TITLE_CHARS_MAX = 110
 CUTS_KEPT_MAX = 32  # sessions whose compactions are remembered; guess
+
+
+class NotFound(Exception):
+    """There is nothing at this address; the text says what was looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +108,14 @@ class SessionCatalogue:
         return sorted(rows.values(), key=lambda row: (-row.at_s, row.id))
 
     def find(self, session_id: str) -> FoundSession:
-        """Return the session with this id, or the sample. Raises UnknownHandle where there is none."""
+        """Return the session with this id, or the sample. Raises NotFound where there is none."""
         if session_id == SAMPLE:
             about = TIES.stat()
             row = SessionRow(SAMPLE, TIES, "", 0.0, about.st_size)
         else:
             row = next((row for row in self.list_all() if row.id == session_id), None)
         if row is None:
-            raise UnknownHandle(session_id)
+            raise NotFound(f"no session has the id {session_id!r}\nhint: the list of sessions has all that this machine knows")
         return self.locate(row)
 
     def locate(self, row: SessionRow) -> FoundSession:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from clew.adapters.page.views.view import Form, NotFound, Query, Viewer
+from clew.adapters.page.sessions import NotFound
+from clew.adapters.page.views.view import Form, Query, Viewer
 
 
 def cancel(viewer: Viewer, query: Query, _: Form) -> str:

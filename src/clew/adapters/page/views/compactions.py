@@ -11,8 +11,8 @@ from urllib.parse import quote
 from starlette.responses import Response
 
 from clew.adapters.page.render import link
-from clew.adapters.page.sessions import FoundSession
-from clew.adapters.page.views.view import Form, NotFound, Query, Viewer, page, turn_to
+from clew.adapters.page.sessions import FoundSession, NotFound
+from clew.adapters.page.views.view import Form, Query, Viewer, page, turn_to
 from clew.errors import UnknownRecord, UsageError
 from clew.records import MatchKind, make_handle
 from clew.records.wording import describe_end, describe_reason
@@ -59,6 +59,7 @@ def show_preview(viewer: Viewer, query: Query, _: Form) -> Response:
         "compactions.html", "/", "What a compaction keeps",
         session=found.row, head=viewer.catalogue.read_head(found.row), tab="compactions", at=at, budget=budget, budgets=BUDGETS,
         preview=preview, rows=rows, shown=[(each, make_handle(each.record.id), explain_fate(each)) for each in rows.rows],
+        lost=counts[Fate.FOLDED] + counts[Fate.ENDED],
         counts=[(each, counts[each], tokens[each]) for each in Fate], fate=fate, cuts=cuts, summary=summary,
         before=sum(each.tokens_before for each in preview.records),
         pinned=[(each, make_handle(each.record.id)) for each in preview.records if each.pins],

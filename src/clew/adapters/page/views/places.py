@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from clew.adapters.page.views.view import NotFound, Viewer
+from clew.adapters.page.sessions import NotFound
+from clew.adapters.page.views.view import Viewer
 
 
 def list_roots(viewer: Viewer) -> list[tuple[str, str]]:

@@ -29,10 +29,6 @@ NAVIGATION = (
 T = TypeVar("T")
 
 
-class NotFound(Exception):
-    """There is nothing at this address; the text says what was looked for."""
-
-
 @dataclass(frozen=True, slots=True)
 class Form:
     """The fields of a form that was sent; no field where none was."""
