@@ -43,7 +43,7 @@ def test_noise_is_left_out_of_like_prompts_and_said(page: Page) -> None:
     after = page.post(f"/sessions/{SESSION}/noise", packet=packet, number=str(number))
 
     assert "noise, as you said" in after
-    assert f"1 of {len(first.entries)} additions was noise" in after
+    assert f"You called 1 of {len(first.entries)} additions noise" in after
     again = ask(engine, page, PROMPT)
     assert "calc.py" not in paths(again)
     assert [each.path for each in again.withheld] == ["calc.py"]
