@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from clew.lifecycle.queue import QueuedWork
     from clew.ranking.files import FileList
     from clew.recall.recall import Recalled
-    from clew.records import Correction, Noise, Observation, Packet, Pin, Record, Remark, Spans, TaskState, Tier
+    from clew.records import AsOf, Correction, Noise, Observation, Packet, Pin, Record, Remark, Spans, TaskState, Tier
     from clew.store.ports import PurgeResult, Writer
     from clew.store.rows import ImportResult
     from clew.transcript.follow import ProgressReader
@@ -173,38 +173,49 @@ class Engine:
 
     def retrieve(
         self, path: Path, question: str, *, budget_tokens: int, tokenizer: str, deadline_ms: float | None = None,
-        with_sessions: bool = True, task: TaskState | None = None,
+        with_sessions: bool = True, task: TaskState | None = None, as_of: AsOf | None = None,
     ) -> Packet:  # fmt: skip
         """Return the code and memory that answer a question about the repository at `path`, at most `budget_tokens` long.
 
         deadline_ms    milliseconds after which remaining stages are skipped; None for no limit.
         with_sessions  False for the code alone.
         task           what the agent that asks is working on (`read_task`): it leads where the question says little.
+        as_of          the time, commit or branch (`find_as_of`) as of which it is answered; None for now.
         """
         return usecases.retrieve.retrieve(
             self.store, self.settings, path, question,
             budget_tokens=budget_tokens, tokenizer=tokenizer, deadline_ms=deadline_ms, with_sessions=with_sessions, task=task,
+            as_of=as_of,
         )  # fmt: skip
 
     def rank_files(
-        self, path: Path, question: str, *, limit: int, deadline_ms: float | None = None, task: TaskState | None = None
-    ) -> FileList:
-        """Return the files that are relevant to a question about the repository at `path`, at most `limit`, best first; `task` as above."""
-        return usecases.retrieve.retrieve_files(self.store, self.settings, path, question, limit=limit, deadline_ms=deadline_ms, task=task)
+        self, path: Path, question: str, *, limit: int, deadline_ms: float | None = None, task: TaskState | None = None,
+        as_of: AsOf | None = None,
+    ) -> FileList:  # fmt: skip
+        """Return the files that are relevant to a question about the repository at `path`, at most `limit`, best first."""
+        return usecases.retrieve.retrieve_files(
+            self.store, self.settings, path, question, limit=limit, deadline_ms=deadline_ms, task=task, as_of=as_of
+        )
+
+    def find_as_of(self, path: Path, text: str) -> AsOf:
+        """Return the time, or the commit or branch of the repository at `path`, that `text` names. Raises UnknownMoment."""
+        return usecases.as_of.find_as_of(path, text)
 
     def recall(
         self, path: Path, question: str, *, only: Iterable[str] | None = None, exclude: Iterable[str] = (), running: str = "",
         asked_ns: int | None = None, turns_max: int = 10, sessions_max: int = 5, confidence_min: float | None = None,
+        as_of: AsOf | None = None,
     ) -> Recalled:  # fmt: skip
         """Return messages and tool outputs of earlier sessions that answer a question; empty where the best match is below the threshold.
 
         only, exclude   ids of sessions to search, and to leave out; running  that of the session that asks, whose window is left out.
         asked_ns        time of the question, for words such as "yesterday"; None for now.
         confidence_min  the threshold, 0 to 1; None for the default.
+        as_of           as above.
         """
         return usecases.recall.recall(
             self.store, self.settings, path, question, only=only, exclude=exclude, running=running, asked_ns=asked_ns, turns_max=turns_max,
-            sessions_max=sessions_max, confidence_min=confidence_min,
+            sessions_max=sessions_max, confidence_min=confidence_min, as_of=as_of,
         )  # fmt: skip
 
     def augment_prompt(
@@ -297,16 +308,20 @@ class Engine:
         """Return what `compact` would keep of a session, record by record with why. Nothing is stored, a transcript is not ingested."""
         return usecases.preview.preview_compaction(self.store, session, at=at, budget_tokens=budget_tokens, tokenizer=tokenizer, path=path)
 
-    def describe_state(self, path: Path, session: str, *, at: str | None = None, seconds_max: float = inf) -> dict[str, Any]:
+    def describe_state(
+        self, path: Path, session: str, *, at: str | None = None, seconds_max: float = inf, as_of: AsOf | None = None
+    ) -> dict[str, Any]:
         """Return what the agent of a session was working on before the record `at` (None: at its end), as the JSON of `clew state`.
 
-        seconds_max  time to read what is not ingested yet: `unread_bytes` says what was left.
+        seconds_max  time to read what is not ingested yet: `unread_bytes` says what was left; `as_of` as above.
         """
-        return usecases.state.describe_state(usecases.state.read_state(self.store, session, at=at, path=path, seconds_max=seconds_max))
+        return usecases.state.describe_state(
+            usecases.state.read_state(self.store, session, at=at, path=path, seconds_max=seconds_max, as_of=as_of)
+        )
 
-    def read_task(self, path: Path, session: str) -> TaskState:
-        """Return what the agent of a session (a transcript, or the id of an ingested one) is working on at its end."""
-        return usecases.progress.read_progress(self.store, session, path=path).state()
+    def read_task(self, path: Path, session: str, *, as_of: AsOf | None = None) -> TaskState:
+        """Return what the agent of a session (a transcript, or the id of an ingested one) is working on at its end; `as_of` as above."""
+        return usecases.progress.read_progress(self.store, session, path=path, as_of=as_of).state()
 
     def hand_off(self, session: str, *, budget_tokens: int, tokenizer: str, path: Path, seconds_max: float = inf) -> Spans:
         """Return the state of a session's work (goals, rules, files, errors, plan) as text; () where the user asked for nothing.

@@ -211,6 +211,34 @@ class UnknownRecord(UsageError):
         super().__init__(f"record {record!r} is not in this transcript\nhint: name a record's uuid, or a line from 0 to {lines}")
 
 
+class UnknownMoment(UsageError):
+    """Raised where what an answer is wanted as of is no time, and no commit or branch of the repository."""
+
+    def __init__(self, text: str, reason: str) -> None:
+        self.text, self.reason = text, reason
+        super().__init__(f"as of {text!r}: {reason}\nhint: a date (2026-11-02), a time (2026-11-02T14:30), a commit, or a branch")
+
+
+class NothingStored(UsageError):
+    """Raised where something is asked as of a time before the first that was stored of the repository; `first` is that in words."""
+
+    def __init__(self, text: str, first: str) -> None:
+        self.text, self.first = text, first
+        since = f"the first is of {first}" if first else "nothing is stored of it now either"
+        super().__init__(
+            f"as of {text}: nothing had been stored of this repository by then; {since}\n"
+            "hint: a commit or a branch is answered from git, whenever it was made"
+        )
+
+
+class NothingSaid(UsageError):
+    """Raised where a session is asked for as of a time before its first record, or before anything of it was stored."""
+
+    def __init__(self, session: str, when: str) -> None:
+        self.session, self.when = session, when
+        super().__init__(f"session {session}: nothing of it was known at {when}\nhint: name a later time, or another session")
+
+
 class NotReadable(ClewError):
     """Raised where a path cannot be opened, or its content is not what it should be."""
 

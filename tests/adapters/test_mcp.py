@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from http.client import HTTPSConnection
 from pathlib import Path
@@ -109,6 +110,20 @@ def test_what_is_remembered_is_recalled_unfolded_explained_and_doubted_when_its_
     assert until(is_doubted)
 
 
+def test_recall_and_state_answer_as_of_a_time_and_say_so(client: Client) -> None:
+    client.call("remember", text="add_one must stay pure, see OPS-7731", kind="constraint")
+    today = time.strftime("%Y-%m-%d")
+    said, is_error = client.call("recall", question="must add_one stay pure?", as_of=today)
+    assert not is_error
+    assert "OPS-7731" in said
+    assert said.count("as of 20") == 2  # over what was said, and over the code
+    assert "as of now (generation " in client.call("recall", question="must add_one stay pure?")[0]
+    for tool, arguments in (("recall", {"question": "add_one"}), ("state", {"session": "s1"})):
+        said, is_error = client.call(tool, as_of="2001-01-01", **arguments)
+        assert is_error
+        assert "nothing had been stored" in said
+
+
 def test_an_answer_can_be_asked_for_by_lines(client: Client) -> None:
     said, _ = client.call("remember", text="first\nsecond\nthird\nfourth", kind="fact")
     handle = said.partition("[")[2][:8]
@@ -124,6 +139,7 @@ def test_an_answer_can_be_asked_for_by_lines(client: Client) -> None:
     [
         ("unfold", {"handle": "zzzzzzzz"}, "Handles are printed in brackets"),
         ("unfold", {}, "handle is missing"),
+        ("recall", {"question": "x", "as_of": "nosuch"}, "a date (2026-11-02)"),
         ("recall", {"question": " "}, "question is missing"),
         ("impact", {"names": ["no/such.py"]}, "no/such.py"),
         ("impact", {}, "names: paths such as"),

@@ -227,6 +227,7 @@ def test_where_what_was_purged_is_no_longer_known_nothing_is_read_anew(clew: Cal
 
 def test_what_was_lost_is_said(clew: Call, kept: Kept) -> None:
     """The pages of the notes themselves, and of a session whose transcript is gone."""
+    before = {turn["handle"] for turn in clew("recall", NOTES[0], "--repo", kept.repository, "--json").json["turns"]}
     kept.transcript.unlink()
     lost = notes_pages(kept)
 
@@ -241,6 +242,8 @@ def test_what_was_lost_is_said(clew: Call, kept: Kept) -> None:
     assert re.search(r"lost for good, at least: \d+ of notes", called.text)
     assert SESSION in called.text
     assert "no transcript is left" in called.text
+    [named] = re.findall(r"^  session:remembered/notes: (.*)$", called.text, re.MULTILINE)
+    assert before & set(named.split(", "))
 
 
 def test_what_stands_only_in_the_log_is_recovered_too(clew: Call, kept: Kept) -> None:

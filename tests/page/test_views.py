@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from html import unescape
 
 from clew.adapters.page.render import ENVIRONMENT
@@ -67,6 +68,9 @@ def test_memory_finds_a_turn_with_date_branch_and_its_place(page: Page) -> None:
     [address] = dict.fromkeys(unescape(each) for each in re.findall(rf'href="(/sessions/{SESSION}/lines[^"]+)"', text)[:1])
     assert "line " in page.get(address)
     assert "No stored session says enough" in page.get("/memory?q=zeppelin+cucumber+brandy")
+    today = time.strftime("%Y-%m-%d")
+    assert f"Answers as of {today}" in page.get(f"/memory?q=document+number+changes+with+every+incremental+index&as_of={today}")
+    assert "nothing had been stored" in page.get("/memory?q=document+number&as_of=2001-01-01", 400)
 
 
 def test_a_note_is_kept_shown_moved_and_erased(page: Page) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 import clew
 from clew.engine import Engine
+from clew.records import AsOf
 from clew.settings import Settings
 from clew.store.rows import StoredRow
 from tests.golden.test_golden import SHOP
@@ -65,8 +67,8 @@ def answers(engine: Engine, repository: Path, session: Path) -> dict[str, str]:
 
 
 def without_clock(text: str) -> str:
-    """What the clock said, or chance, when two stores were filled one after the other: when it was stored and used, and by which writer."""
-    return re.sub(r"(used_at_ns|recorded_at_ns)=\d+|writer='\w*', seq=\d+, at_ns=\d+|link='\w*'", "", text)
+    """What the clock said, or chance, when two stores were filled one after the other: when it was stored and used, and by whom."""
+    return re.sub(r"(used_at_ns|recorded_at_ns|generation)=\d+|writer='\w*', seq=\d+, at_ns=\d+|link='\w*'", "", text)
 
 
 def rows_of(engine: Engine) -> list[str]:
@@ -83,6 +85,25 @@ def test_both_stores_answer_the_same_to_the_byte(both: tuple[Engine, Engine], tm
         assert second[question].encode() == answer.encode(), question
     assert any("shop/money.py" in answer for answer in first.values())
     assert any("recall" in question and "Turn" in answer for question, answer in first.items())
+
+
+def test_both_stores_answer_the_same_as_of_a_time(both: tuple[Engine, Engine], tmp_path: Path) -> None:
+    repository, then = tmp_path / "shop", AsOf(at_ns=time.time_ns())
+
+    def ask(as_of: AsOf | None) -> list[object]:
+        recalled = [engine.recall(repository, "which knot was tied?", asked_ns=1, confidence_min=0.0, as_of=as_of) for engine in both]
+        packets = [engine.retrieve(repository, QUESTIONS[0], budget_tokens=2000, tokenizer="claude", as_of=as_of) for engine in both]
+        assert packets[0] == packets[1]
+        assert without_clock(repr(recalled[0].turns)) == without_clock(repr(recalled[1].turns))
+        return [packets[0], [turn.record for turn in recalled[0].turns]]
+
+    before = ask(None)
+    (repository / "shop/money.py").write_text("def nothing() -> None: ...\n")
+    for engine in both:
+        engine.index(repository)
+
+    assert ask(then) == before
+    assert ask(None) != before
 
 
 def test_both_stores_hold_the_same_rows(both: tuple[Engine, Engine]) -> None:

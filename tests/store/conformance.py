@@ -817,6 +817,38 @@ def a_snapshot_of_a_point_of_time_shows_what_was_true_then(store: Writer) -> Non
             _expect(found, sorted(there), f"documents at {at_ns}")
 
 
+@_behaviour
+def a_snapshot_of_a_point_of_time_shows_what_was_stored_by_then(store: Writer) -> None:
+    """What was true early and stored late is not there before; what was ended, doubted or brought back later is as it was."""
+    old, new = make_delta("session:a", [("s", "x")], at_ns=1), make_delta("session:a", [("s", "y")], is_whole=False, first_seq=1, at_ns=2)
+    [one], [two] = _ids(old), _ids(new)
+    empty = make_delta("session:b", [])
+
+    def say(*said: Supersession) -> Delta:
+        return replace(empty, is_whole=False, superseded=said)
+
+    _expect(look(store, SPACE).first_ns(), 0, "begin of an empty journal")
+    store.apply(SPACE, [old], 100)
+    store.apply(SPACE, [replace(new, superseded=(Supersession(one, two, None, 1, 2),))], 200)
+    store.apply(SPACE, [say(Supersession(one, is_undone=True), Supersession(two, is_doubt=True, at_ns=3))], 300)
+    store.apply(SPACE, [say(Supersession("unknown", two, at_ns=4), Supersession(one, two, None, 1, 4))], 400)
+    _expect(look(store, SPACE).first_ns(), 100, "begin of the journal")
+    for at_ns, live, there, suspect in (
+        (50, [], [], []), (150, [one], [one], []), (250, [two], [one, two], []), (350, [one, two], [one, two], [two]),
+        (450, [two], [one, two], [two]),
+    ):  # fmt: skip
+        with store.snapshot(LOCAL, SPACE, at_ns, at_ns) as snapshot:
+            _expect([record.id for record in snapshot.records([one, two])], there, f"records at {at_ns}")
+            _expect([record.id for record in snapshot.records_of_sources("session:a")], live, f"live records at {at_ns}")
+            standings = dict(zip([one, two], snapshot.statuses([one, two]), strict=True))
+            _expect([key for key, standing in standings.items() if standing.is_suspect], suspect, f"suspect at {at_ns}")
+            ended = [key for key in there if key not in live]
+            _expect([key for key, standing in snapshot.stale_or_cold() if not standing.is_live], ended, f"stale at {at_ns}")
+            documents = snapshot.documents
+            found = sorted(documents.id_of(doc) for doc in range(documents.size) if documents.alive[doc])
+            _expect(found, sorted(there), f"documents at {at_ns}")
+
+
 # -- index ----------------------------------------------------------------------------------------
 
 

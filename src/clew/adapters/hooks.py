@@ -70,12 +70,17 @@ class HookHandlers:
         trouble = self.context.find_problem()
         return {"sessions": [statusline.session_to_json(live, trouble) for live in here], "trouble": trouble}
 
-    def describe_state(self, path: str, session: str) -> dict[str, Any]:
-        """Return the state of a session of the repository at `path` as the JSON of `clew state`, by default of the latest; {} for none."""
+    def describe_state(self, path: str, session: str, as_of: str = "") -> dict[str, Any]:
+        """Return the state of a session of the repository at `path` as the JSON of `clew state`, by default of the latest; {} for none.
+
+        as_of  a date, a time, a commit or a branch; "" for now.
+        """
         if not (path := parse_path(path)):
             return {}
-        known = session or str(clients.find_latest_transcript(find_workspace(Path(path))[1]) or "")
-        return self.context.get_engine().describe_state(Path(path), known) if known else {}
+        engine = self.context.get_engine()
+        when = engine.find_as_of(Path(path), as_of) if as_of else None
+        known = session or str(clients.find_latest_transcript(find_workspace(Path(path))[1], when.at_ns if when else 0) or "")
+        return engine.describe_state(Path(path), known, as_of=when) if known else {}
 
     def _live(self, payload: dict[str, Any], client: str, client_pid: int | None = None) -> LiveSession:
         session = clients.load_client(client).parse_session(payload)

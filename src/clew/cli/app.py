@@ -9,7 +9,7 @@ import click
 from clew import __version__
 
 COMMANDS = (
-    "init", "index", "ingest", "retrieve", "map", "impact", "state", "augment", "compact", "compress", "models", "eval", "trial",
+    "init", "index", "ingest", "retrieve", "recall", "map", "impact", "state", "augment", "compact", "compress", "models", "eval", "trial",
     "unfold", "explain", "remember", "pin", "page", "status", "forget", "purge", "export", "import", "backup", "restore",
     "serve", "doctor", "verify", "repair", "uninstall",
 )  # fmt: skip

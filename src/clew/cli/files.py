@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from clew.cli import output
 from clew.cli.options import DisplayOptions
-from clew.cli.packets import QUESTION_CHARS_SHOWN, REASONS_SHOWN, remark_to_json
+from clew.cli.packets import QUESTION_CHARS_SHOWN, REASONS_SHOWN, format_as_of, remark_to_json
 from clew.cli.tables import Column, format_table
-from clew.records.wording import describe_reason, describe_remark, format_count
+from clew.records.wording import as_of_to_json, describe_reason, describe_remark, format_count
 
 if TYPE_CHECKING:
     from clew.ranking.files import FileList, RankedFile
@@ -42,6 +42,7 @@ def _to_json(found: FileList, *, workspace: str, root: Path) -> dict[str, Any]:
         "root": str(root),
         "skipped": list(found.skipped),
         "remarks": [remark_to_json(remark) for remark in found.remarks],
+        "as_of": as_of_to_json(found.as_of),
         "files": [{**asdict(file), "why": [describe_reason(reason) for reason in file.why]} for file in found.files],
     }
 
@@ -50,7 +51,7 @@ def _told(found: FileList) -> str:
     parts = [format_count(len(found.files), "file")]
     if found.skipped:
         parts.append("left out: " + ", ".join(found.skipped))
-    return " · ".join(parts)
+    return " · ".join(parts + format_as_of(found.as_of))
 
 
 def _table(found: FileList) -> str:

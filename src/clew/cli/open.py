@@ -79,15 +79,16 @@ def find_client_transcripts(repo: Path) -> tuple[Path, ...]:
     return tuple(found)
 
 
-def find_latest_transcript(repo: Path) -> Path:
-    """Return the transcript of the repository's latest session. Raises click.UsageError if no client keeps any."""
+def find_latest_transcript(repo: Path, begun_by_ns: int = 0) -> Path:
+    """Return the transcript of the repository's latest session, of those begun by a time. Raises click.UsageError if there is none."""
     from clew.adapters import clients
     from clew.settings import find_workspace
 
     find_client_transcripts(repo)  # which says where none was found
-    found = clients.find_latest_transcript(find_workspace(repo)[1])
+    found = clients.find_latest_transcript(find_workspace(repo)[1], begun_by_ns)
     if found is None:
-        raise click.UsageError("no session was named, and the client's folder of this repository holds no transcript")
+        then = " of then" if begun_by_ns else ""
+        raise click.UsageError(f"no session was named, and the client's folder of this repository holds no transcript{then}")
     return found
 
 

@@ -88,6 +88,12 @@ def session_option(function: F) -> F:
     )(function)
 
 
+def as_of_option(function: F) -> F:
+    """Decorate a command function with the option `--as-of WHEN`, passed as `as_of`."""
+    shown = "Answer as at a date, a time, a commit or a branch (its newest commit): with nothing that came later. Default: now."
+    return click.option("--as-of", "as_of", metavar="WHEN", help=shown)(function)
+
+
 def json_option(function: F) -> F:
     """Decorate a command function with the flag `--json`, passed as `is_json`."""
     return click.option("--json", "is_json", is_flag=True, help="Answer in JSON.")(function)

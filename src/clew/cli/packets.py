@@ -9,8 +9,8 @@ from typing import Any
 from clew.cli import output
 from clew.cli.options import DisplayOptions
 from clew.cli.tables import Column, format_table
-from clew.records import Packet, PacketEntry, Remark, Spans, join_text
-from clew.records.wording import describe_reason, describe_remark
+from clew.records import AsOf, Packet, PacketEntry, Remark, Spans, join_text
+from clew.records.wording import as_of_to_json, describe_as_of, describe_reason, describe_remark
 from clew.sessions.fencing import render_for_model
 
 REASONS_SHOWN = 3
@@ -59,6 +59,7 @@ def packet_to_json(packet: Packet, *, workspace: str, root: Path) -> dict[str, A
         "entries": [_entry_json(entry) for entry in packet.entries],
         "text": packet.text,
         "spans": [{"author": span.author.value, "text": span.text} for span in packet.spans],
+        **({"as_of": as_of_to_json(packet.as_of)} if packet.as_of.generation else {}),
     }
 
 
@@ -77,7 +78,13 @@ def format_budget_use(packet: Packet) -> str:
     ]
     if packet.skipped:
         parts.append("left out: " + ", ".join(packet.skipped))
-    return " · ".join(parts)
+    return " · ".join(parts + format_as_of(packet.as_of))
+
+
+def format_as_of(as_of: AsOf) -> list[str]:
+    """Return in words what an answer was computed at, and what is missing of it; nothing where it was not computed from a store."""
+    missing = [output.escape_control(f"missing: {sentence}") for sentence in as_of.missing]
+    return [describe_as_of(as_of), *missing] if as_of.generation else []
 
 
 def _entry_json(entry: PacketEntry) -> dict[str, Any]:

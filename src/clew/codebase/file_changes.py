@@ -108,9 +108,9 @@ def find_file_changes(
     report.seen = len(found.files)
     report.problems.extend(found.problems)
     report.skipped.update({str(reason): count for reason, count in found.skipped.items()})
-    files = _nameable(found.files, report)
+    files = drop_credential_names(found.files, report)
     names = [file.path for file in files]
-    roots = _roots(root, names)
+    roots = find_roots(root, names)
     paths = PathIndex(names, roots)
     shape = _shape(names, roots)
     before, begun = states.get(TREE_SOURCE), states.get(FIRST_RUN_SOURCE)
@@ -134,7 +134,7 @@ def find_file_changes(
             is_ours
             and state is not None
             and (state.size, state.mtime_ns) == (file.size, file.stamp)
-            and (is_same_shape or _leads_as_before(state, file.path, paths))
+            and (is_same_shape or leads_as_before(state, file.path, paths))
         ):
             _account(report, state, is_read=False)
         else:
@@ -177,7 +177,7 @@ def find_named_file_changes(
     indexed = set(known)
     names = [name for name in names if not is_credential_path(name) and (name in indexed or not is_hidden_path(name))]
     everything = sorted({*indexed, *names})
-    roots, rules = _roots(root, everything), read_folder_rules(root, everything)
+    roots, rules = find_roots(root, everything), read_folder_rules(root, everything)
     paths = PathIndex(everything, roots)
     is_same_shape = before is not None and before.digest == _shape(everything, roots)
     for name in names:
@@ -217,20 +217,29 @@ def build_delta_of_path(
     language = "text" if is_plain or is_cut else detect_language(path, head)
     if language == "notebook" and (cells := write_out_cells(data)) is not None:
         data, language = mask_bytes(cells[0]), cells[1]
-    facts = parse_file(path, data, language)
-    resolved = resolve_imports(paths, path, facts.language, facts.imports)
-    linked = link_imports(paths, path, facts.language, facts.imports)
-    return build_file_delta(
+    return build_delta_of_text(
         path,
         data,
-        facts,
-        resolved,
-        linked,
+        language,
+        paths,
         size=after.st_size if is_cut else len(read),
         stamp=_settled(before, after) if is_cut or len(read) == after.st_size else 0,
         embedder=embedder,
         status="cut" if is_cut else "indexed",
         encoding=encoding,
+    )
+
+
+def build_delta_of_text(
+    path: str, data: bytes, language: str | None, paths: PathIndex, *, size: int, stamp: int = 0, embedder: Embedder | None = None,
+    status: str = "indexed", encoding: str = "",
+) -> Delta:  # fmt: skip
+    """Parse a file's text as it is stored, and return its Delta; arguments as those of `parse_file` and `build_file_delta`."""
+    facts = parse_file(path, data, language)
+    resolved = resolve_imports(paths, path, facts.language, facts.imports)
+    linked = link_imports(paths, path, facts.language, facts.imports)
+    return build_file_delta(
+        path, data, facts, resolved, linked, size=size, stamp=stamp, embedder=embedder, status=status, encoding=encoding
     )
 
 
@@ -240,8 +249,11 @@ def _settled(before: os.stat_result, after: os.stat_result) -> int:
     return 0 if is_racy or (before.st_size, compute_stamp(before)) != (after.st_size, compute_stamp(after)) else compute_stamp(after)
 
 
-def _nameable(files: Sequence[ScannedFile], report: IndexReport) -> Sequence[ScannedFile]:
-    """The files whose names hold no credential: a name stands in every packet, and cannot be masked, since the file is read by it."""
+def drop_credential_names(files: Sequence[ScannedFile], report: IndexReport) -> Sequence[ScannedFile]:
+    """Return the files whose names hold no credential.
+
+    A name stands in every packet, and cannot be masked, since the file is read by it.
+    """
     names = "\0".join(file.path for file in files).replace("\n", " ").replace("\0", "\n").encode("utf-8", "surrogateescape")
     clean = mask_lines(names)
     if clean == names:
@@ -269,8 +281,8 @@ def _shape(names: Sequence[str], roots: Mapping[str, str]) -> str:
     return digest_of("\0".join(words).encode("utf-8", "surrogateescape"))
 
 
-def _roots(root: Path, names: Iterable[str]) -> dict[str, str]:
-    """The names that manifests give to folders; of two manifests that claim one name the first path has it."""
+def find_roots(root: Path, names: Iterable[str]) -> dict[str, str]:
+    """Return the names that manifests give to folders; of two manifests that claim one name the first path has it."""
     roots: dict[str, str] = {}
     for name in find_manifests(names)[:MANIFESTS_MAX]:
         try:
@@ -283,7 +295,8 @@ def _roots(root: Path, names: Iterable[str]) -> dict[str, str]:
     return roots
 
 
-def _leads_as_before(state: SourceState, path: str, paths: PathIndex) -> bool:
+def leads_as_before(state: SourceState, path: str, paths: PathIndex) -> bool:
+    """Return whether the imports of a file with this state lead to the same places among other paths."""
     note = read_index_note(state)
     language = read_language(state)
     return not note.imports or (

@@ -146,13 +146,19 @@ def build_unread_file_delta(path: str, reason: str, *, size: int, stamp: int) ->
         texts=(RecordText(Resolution.NAME, len(path), inline=f"{path} ({reason}, {size} bytes, not read)"),),
         path=path,
     )
-    document = SearchDocument(
-        record.id, record.layer.value, record.kind, path, (PurePosixPath(path).name, path, "", "", ""), (path, file_source_name(path))
-    )
     state = SourceState(file_source_name(path), "", size, stamp, reason, _encode("", IndexNote()))
     if reason == "vendored":  # others' code by the ten thousand: the report counts it, and no search should meet it
         return Delta(PRODUCER, file_source_name(path), is_whole=True, state=state)
-    return Delta(PRODUCER, file_source_name(path), is_whole=True, records=(record,), segment=pack_postings([document]), state=state)
+    return restore_unread_file(record, state)
+
+
+def restore_unread_file(record: Record, state: SourceState) -> Delta:
+    """Build the Delta of a file whose text is not indexed from its one record."""
+    path = record.path
+    document = SearchDocument(
+        record.id, record.layer.value, record.kind, path, (PurePosixPath(path).name, path, "", "", ""), (path, file_source_name(path))
+    )
+    return Delta(PRODUCER, record.source, is_whole=True, records=(record,), segment=pack_postings([document]), state=state)
 
 
 def read_language(state: SourceState) -> str:

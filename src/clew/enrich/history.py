@@ -67,12 +67,13 @@ class CommitWithMessage:
 
 
 def find_commit_changes(
-    root: Path, before: SourceState | None, states: Callable[[], Sequence[SourceState]], report: HistoryReport
+    root: Path, before: SourceState | None, states: Callable[[], Sequence[SourceState]], report: HistoryReport, commit: str = "HEAD"
 ) -> Iterator[Delta]:
     """Yield a Delta for every block of commits that differs from its stored state, and one for each block that is gone.
 
     before  the state of HISTORY_SOURCE that an earlier run left.
     states  returns those of all sources whose name begins with HISTORY_SOURCE; called only when HEAD has moved.
+    commit  that the commits lead to.
     report  is filled while the iterator runs. Nothing raises: what git cannot do is a problem in it.
     Cost    one call of git, about 5 ms, when HEAD is where it was.
     """
@@ -84,7 +85,7 @@ def find_commit_changes(
         return
     made_by = _maker(root)
     try:
-        head = run_git(root, "rev-parse", "--verify", "--quiet", "HEAD").decode().strip()
+        head = run_git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", commit).decode().strip()
     except GitFailed as failure:
         if str(failure):  # without a word there is no commit yet
             report.problems.append(f"history: {failure}")

@@ -6,14 +6,14 @@ Uses the ranking of packets (`clew.ranking.rank.rank`) and adds up its records b
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from clew.ranking.deadline import Deadline
 from clew.ranking.question import Question
 from clew.ranking.rank import CANDIDATES_MAX, CANDIDATES_MIN, Ranked, UnlistedReason, find_reasons, find_remarks, rank
 from clew.ranking.seed import compute_strength
 from clew.ranking.weights import Weights
-from clew.records import MatchReason, Remark, make_handle
+from clew.records import AsOf, MatchReason, Remark, make_handle
 from clew.store.ports import Snapshot
 from clew.text.embed import Embedder
 
@@ -52,6 +52,7 @@ class FileList:
     skipped: tuple[str, ...] = ()
     strength: float = 0.0
     remarks: tuple[Remark, ...] = ()
+    as_of: AsOf = field(default_factory=AsOf, compare=False)
 
 
 def rank_files(

@@ -30,7 +30,7 @@ from clew.recall.scores import (
     compute_scores,
 )
 from clew.recall.when import DateSpan, find_dates, utc_date
-from clew.records import MatchKind, MatchReason, Record, Status, Tier, Trust
+from clew.records import AsOf, MatchKind, MatchReason, Record, Status, Tier, Trust
 from clew.store.documents import Documents
 from clew.store.ports import Snapshot
 from clew.store.search import compute_similarity
@@ -80,6 +80,7 @@ class Recalled:
     turns: tuple[Turn, ...] = ()
     sessions: tuple[tuple[str, float], ...] = ()
     confidence: float = 0.0
+    as_of: AsOf = field(default_factory=AsOf, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

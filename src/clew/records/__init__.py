@@ -1,5 +1,6 @@
 """Frozen data types that all packages of clew share. Standard library only: no clock, no file, no environment."""
 
+from clew.records.as_of import AsOf
 from clew.records.deltas import Blob, Delta, SourceState, Supersession
 from clew.records.edges import SEMANTIC_SOURCE, THOUGHT_KIND, Edge, EdgeKind
 from clew.records.marks import EVERY_LINE, ClaimPart, Correction, Mark, Noise, Pin, PinnedLines
@@ -66,6 +67,7 @@ __all__ = [
     "THOUGHT_KIND",
     "AgentMessage",
     "AgentReport",
+    "AsOf",
     "Author",
     "Blob",
     "CallOutcome",

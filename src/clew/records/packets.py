@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from clew.records.as_of import AsOf
 from clew.records.reasons import MatchReason, Remark
 from clew.records.records import Layer, Resolution
 from clew.records.spans import Spans, join_text
@@ -62,6 +63,7 @@ class Packet:
     skipped       names of the stages that were left out: for want of time, or because no embedding model is chosen.
     withheld      what would have been added to a prompt, and was called noise.
     remarks       what is to be said of the question itself: names that are nowhere, frames that lie outside; the text begins with them.
+    as_of         what it was computed at; equal packets may be of different generations.
     """
 
     question: str
@@ -76,6 +78,7 @@ class Packet:
     fence_tokens: int = 0
     remarks: tuple[Remark, ...] = ()
     withheld: tuple[Withheld, ...] = ()
+    as_of: AsOf = field(default_factory=AsOf, compare=False)
 
     @property
     def text(self) -> str:

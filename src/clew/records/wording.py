@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+from clew.records.as_of import AsOf
 from clew.records.reasons import EndKind, EndReason, MatchKind, MatchReason, Remark, RemarkKind
 from clew.records.records import make_handle
 from clew.records.spans import Spans, clew_span, join_text, outside_span
@@ -225,3 +228,25 @@ def format_size(size: int) -> str:
         if size_in < 999.95:
             return f"{size_in:.1f} {unit}"
     return f"{size / 1e9:.1f} GB"
+
+
+def format_instant(at_ns: int) -> str:
+    """Return a time, nanoseconds since 1970, in ISO form in UTC, to the second."""
+    return datetime.fromtimestamp(at_ns // 1_000_000_000, UTC).isoformat().replace("+00:00", "Z")
+
+
+def describe_as_of(as_of: AsOf) -> str:
+    """Return in words what an answer was computed at, without names from outside clew."""
+    when = f"commit {as_of.commit[:12]}, " if as_of.commit else ""
+    return f"as of {when}{format_instant(as_of.at_ns) if as_of.at_ns else 'now'} (generation {as_of.generation})"
+
+
+def as_of_to_json(as_of: AsOf) -> dict[str, object]:
+    """Return what an answer was computed at as JSON; the instant is null for now."""
+    return {
+        "instant": format_instant(as_of.at_ns) if as_of.at_ns else None,
+        "commit": as_of.commit or None,
+        "branch": as_of.branch or None,
+        "generation": as_of.generation,
+        "missing": list(as_of.missing),
+    }

@@ -3,6 +3,8 @@
 Each write of a source adds one entry: when, the digest of the source's content, and the ids of the records that came with it. An id is a
 hash of its record's content, so a purge leaves the chain as it is: it erases the content, and the id stays in the tombstone. Every database
 is a writer of its own; an export carries the chains of all writers. From the entries of a file one reads which content it had at a time.
+
+An entry also names the records whose status the write set, each id behind a sign: `-` ended, `~` in doubt, `+` true again.
 """
 
 from __future__ import annotations
@@ -10,7 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 
+from clew.records import Supersession
 from clew.store.rows import JournalRow
+from clew.store.rules import DOUBTED, ENDED, REVIVED
+
+_SIGNS = (ENDED, DOUBTED, REVIVED)
 
 
 def compute_link(before: str, entry: JournalRow) -> str:
@@ -22,6 +28,22 @@ def compute_link(before: str, entry: JournalRow) -> str:
         state.update(len(data).to_bytes(4, "big"))
         state.update(data)
     return state.hexdigest()
+
+
+def name_change(supersession: Supersession) -> str:
+    """Return what an entry holds of a supersession: the id of the old record behind the sign of its new status."""
+    sign = REVIVED if supersession.is_undone else DOUBTED if supersession.is_doubt else ENDED
+    return sign + supersession.old
+
+
+def list_stored(ids: Iterable[str]) -> tuple[str, ...]:
+    """Return the ids among those of an entry that came with it."""
+    return tuple(each for each in ids if not each.startswith(_SIGNS))
+
+
+def list_changed(ids: Iterable[str]) -> list[tuple[str, str]]:
+    """Return (sign, id) of the records among those of an entry whose status it set."""
+    return [(each[0], each[1:]) for each in ids if each.startswith(_SIGNS)]
 
 
 def make_entry(head: tuple[int, str], writer: str, at_ns: int, source: str, digest: str, ids: Sequence[str]) -> JournalRow:

@@ -15,7 +15,7 @@ from clew.errors import InvalidExport, OriginalPurged, StoreClosed, UnknownWorks
 from clew.records import Delta, Edge, Record, SourceState, Status, Tier
 from clew.store import rules
 from clew.store.documents import Documents
-from clew.store.journal import compute_link, make_entry
+from clew.store.journal import compute_link, list_changed, make_entry, name_change
 from clew.store.ports import CondenseResult, PurgeResult, RefreshResult, Snapshot, StoreDescription, Workspace, WriteResult
 from clew.store.rows import (
     EdgeRow,
@@ -110,9 +110,10 @@ class MemoryStore:
         """Return (key, root) of every workspace, ordered by key."""
         return sorted((key, space.root) for key, space in self._spaces.items())
 
-    def snapshot(self, tenant: str, workspace: str, as_of_ns: int = 0) -> Snapshot:
+    def snapshot(self, tenant: str, workspace: str, as_of_ns: int = 0, known_by_ns: int = 0) -> Snapshot:
         """Open one workspace for reading, now or as of a time; while it is open, writes go to a copy of the workspace."""
-        return Snapshot(_MemoryRows(self._spaces.get(rules.stored_key(tenant, workspace)) or _Space("")), as_of_ns)
+        rows = _MemoryRows(self._spaces.get(rules.stored_key(tenant, workspace)) or _Space(""))
+        return Snapshot(rows, as_of_ns, known_by_ns)
 
     def export_rows(self, workspaces: Sequence[str]) -> Generator[StoredRow]:
         """Yield all that these workspaces hold. Raises UnknownWorkspace."""
@@ -151,6 +152,8 @@ class MemoryStore:
         held, before = space.ids_of.get(delta.source, set()), space.states.get(delta.source)
         fresh = list(dict.fromkeys(record.id for record in delta.records if record.id not in held))
         digest = delta.state.digest if delta.state else ""
+        known = space.holdings.keys() | {record.id for record in delta.records}
+        fresh += [name_change(each) for each in delta.superseded if each.old in known]
         if fresh or digest != (before.digest if before else ""):
             chain = space.journal.setdefault(self._writer, [])
             head = (chain[-1].seq, chain[-1].link) if chain else (0, "")
@@ -282,8 +285,24 @@ class _MemoryRows:
         ids = sorted(record_id for record_id, held in self._space.holdings.items() if any(each.is_indexed for each in held.values()))
         return list(self.statuses(ids).items())
 
-    def begun_after(self, at_ns: int) -> list[str]:
-        return [record_id for record_id, status in self.statuses(self._space.holdings).items() if status.valid_from_ns > at_ns]
+    def begun_after(self, at_ns: int, known_by_ns: int) -> list[str]:
+        found = self.statuses(self._space.holdings).items()
+        return [key for key, status in found if status.valid_from_ns > at_ns or status.recorded_at_ns > known_by_ns]
+
+    def changes(self) -> list[tuple[int, str, str]]:
+        entries = [entry for chain in self._space.journal.values() for entry in chain]
+        return [(entry.at_ns, *change) for entry in sorted(entries, key=lambda entry: entry.at_ns) for change in list_changed(entry.ids)]
+
+    def purged_after(self, at_ns: int) -> list[tuple[str, str]]:
+        records = [("record", key) for key, status in self._space.purged_records.items() if status.valid_to_ns > at_ns]
+        return records + [("original", digest) for digest in self._space.purged_originals]  # of which no time is kept
+
+    def sessions_on(self, branch: str) -> list[str]:
+        held = [holding.record for holders in self._space.holdings.values() for holding in holders.values()]
+        return list({record.session for record in held if ("branch", branch) in record.lineage})
+
+    def first_ns(self) -> int:
+        return min((entry.at_ns for chain in self._space.journal.values() for entry in chain), default=0)
 
     def find(self, prefix: str, limit: int) -> list[str]:
         ids = self._space.holdings.keys() | self._space.purged_records.keys()

@@ -112,10 +112,10 @@ class Reader(Protocol):
         """Return (key, root) of every workspace of the tenant LOCAL, ordered by key."""
         ...
 
-    def snapshot(self, tenant: str, workspace: str, as_of_ns: int = 0) -> Snapshot:
+    def snapshot(self, tenant: str, workspace: str, as_of_ns: int = 0, known_by_ns: int = 0) -> Snapshot:
         """Open one workspace of one tenant for reading at one consistent state; an unknown workspace is empty.
 
-        as_of_ns  a time; 0 for now. See `Snapshot`.
+        as_of_ns, known_by_ns  times; 0 for now. See `Snapshot`.
         """
         ...
 

@@ -94,7 +94,7 @@ class JournalRow:
 
     seq     numbers the writer's entries, from 1; link  hash of the entry and of the link before it.
     source  that was written; "" where not all that the entry names is stored here, and no longer can be.
-    digest  of the source's content, "" for none; ids  of the records that it did not hold before.
+    digest  of the source's content, "" for none; ids  of the records that it did not hold before, and of those whose status was set.
     """
 
     writer: str
@@ -163,7 +163,7 @@ def _find_fault(row: StoredRow) -> str:
         case TombstoneRow(kind, name) if kind not in {"record", "original"} or not name:
             return f"a tombstone of {kind!r} is not known"
         case JournalRow(writer, seq, _, _, _, ids) if (
-            not 0 < len(writer) <= 64 or not writer.isascii() or seq < 1 or not all(map(_is_id, ids))
+            not 0 < len(writer) <= 64 or not writer.isascii() or seq < 1 or not all(_is_id(each.lstrip("-~+")) for each in ids)
         ):
             return f"link {seq} of the chain of writer {writer!r} is malformed"
         case RecordRow():

@@ -21,6 +21,8 @@ from clew.text import postings
 
 UNKNOWN = Status(is_live=False, reason=EndReason(EndKind.UNKNOWN))
 
+ENDED, DOUBTED, REVIVED = "-", "~", "+"  # what the journal says of a status that was set
+
 LOCAL = "local"  # the tenant of an embedded store
 
 T = TypeVar("T")
@@ -46,18 +48,31 @@ def is_purged(standing: Status) -> bool:
     return standing.reason is not None and standing.reason.kind is EndKind.PURGED
 
 
-def status_at(status: Status, at_ns: int) -> Status | None:
-    """Return the status that a record had at `at_ns`, from its present one; None before it was stored.
+def status_at(status: Status, at_ns: int, known_by_ns: int = 0, changes: Sequence[tuple[int, str]] = ()) -> Status | None:
+    """Return the status that a record had at `at_ns`, from its present one; None before it was true, or stored.
 
+    known_by_ns  what was stored later does not count; 0 for all that is known.
+    changes      (when it was stored, sign of the journal) of each change of its status, the earliest first.
     A record that ended at an unknown time counts as ended at every time. One without a time of its own (code) counts as true until it ended
     from when it was recorded, and before, if it has not ended.
     """
+    if known_by_ns and status.recorded_at_ns > known_by_ns:
+        return None
+    if known_by_ns and changes and changes[-1][0] > known_by_ns:
+        status = _status_before(status, [sign for stored_ns, sign in changes if stored_ns <= known_by_ns])
     begun_ns = status.valid_from_ns or (0 if status.is_live else status.recorded_at_ns)
     if begun_ns > at_ns:
         return None
     if not status.is_live and status.valid_to_ns > at_ns:
         return replace(status, is_live=True, superseded_by="", reason=None, ended_seq=0, valid_to_ns=0)
     return status
+
+
+def _status_before(status: Status, signs: Sequence[str]) -> Status:
+    """The status after these changes, whose reasons are no longer known, in place of the present one."""
+    sign = signs[-1] if signs else REVIVED
+    reason = {ENDED: EndReason(EndKind.OTHER, ("it had ended by then",)), DOUBTED: EndReason(EndKind.CITED_CHANGED)}.get(sign)
+    return replace(status, is_live=sign != ENDED, superseded_by="", reason=reason, ended_seq=0, valid_to_ns=0)
 
 
 def stored_key(tenant: str, workspace: str) -> str:

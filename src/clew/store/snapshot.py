@@ -17,6 +17,8 @@ from clew.store.documents import Documents
 from clew.store.name_resolution import Names, get_names
 from clew.store.search import Query, SearchResult, search
 
+ALL_KNOWN_NS = (1 << 63) - 1
+
 
 class Rows(Protocol):
     """The rows of one workspace as a store holds them, read in batches from one consistent state."""
@@ -41,8 +43,24 @@ class Rows(Protocol):
         """
         ...
 
-    def begun_after(self, at_ns: int) -> list[str]:
-        """Return ids of records that became live only after a time."""
+    def begun_after(self, at_ns: int, known_by_ns: int) -> list[str]:
+        """Return ids of records that became live only after a time, or were stored only after another one."""
+        ...
+
+    def changes(self) -> list[tuple[int, str, str]]:
+        """Return (when it was stored, sign, id) of every change of a status that the journal holds, the earliest first."""
+        ...
+
+    def first_ns(self) -> int:
+        """Return when the journal begins, the first time of which one can ask what was stored; 0 where nothing was."""
+        ...
+
+    def purged_after(self, at_ns: int) -> list[tuple[str, str]]:
+        """Return ("record" or "original", id) of what was purged after a time."""
+        ...
+
+    def sessions_on(self, branch: str) -> list[str]:
+        """Return the ids of the sessions in which something was said on a branch, in no order."""
         ...
 
     def find(self, prefix: str, limit: int) -> list[str]:
@@ -89,12 +107,13 @@ class Rows(Protocol):
 class Snapshot:
     """One workspace at one state. For one thread; close it soon, because a purge waits for it.
 
-    as_of_ns  a point of time: records are those that were known to be true from then or before, with the status that they had; 0 for now.
-              An ended record of which nobody knows when it ended counts as ended. States of sources and edges are those of now.
+    as_of_ns     a time: records are those that were known to be true from then or before, with the status that they had; 0 for now.
+                 An ended record of which nobody knows when it ended counts as ended. States of sources and edges are those of now.
+    known_by_ns  another one, with `as_of_ns`: what was stored later is not there, and what it ended is true; 0 for all that is known.
     """
 
-    def __init__(self, rows: Rows, as_of_ns: int = 0) -> None:
-        self._rows, self._as_of_ns = rows, as_of_ns
+    def __init__(self, rows: Rows, as_of_ns: int = 0, known_by_ns: int = 0) -> None:
+        self.rows, self.as_of_ns, self.known_by_ns = rows, as_of_ns, known_by_ns
 
     def __enter__(self) -> Self:
         return self
@@ -104,62 +123,65 @@ class Snapshot:
 
     def close(self) -> None:
         """End the read transaction; what was read stays usable."""
-        self._rows.close()
+        self.rows.close()
 
     @property
     def generation(self) -> int:
         """Number of acknowledged writes; 0 for a workspace that does not exist. Equal numbers mean equal contents."""
-        return self._rows.generation
+        return self.rows.generation
 
     # -- by key ---------------------------------------------------------------------------------
 
     def records(self, ids: Sequence[str]) -> list[Record]:
         """Return the records with these ids, in the order asked; unknown and purged ids are left out."""
-        found = self._then(self._rows.records(ids))
+        found = self._then(self.rows.records(ids))
         return [found[record_id] for record_id in ids if record_id in found]
 
     def statuses(self, ids: Sequence[str]) -> list[Status]:
         """Return one Status per id, in the order asked; an unknown id is not live, with the reason UNKNOWN, and a purged one says so."""
-        found = self._rows.statuses(ids)
-        statuses = [found.get(record_id, rules.UNKNOWN) for record_id in ids]
-        return [rules.status_at(status, self._as_of_ns) or rules.UNKNOWN for status in statuses] if self._as_of_ns else statuses
+        found = self.rows.statuses(ids)
+        if self.as_of_ns:
+            found = {key: then for key, status in found.items() if (then := self._status_then(key, status))}
+        return [found.get(record_id, rules.UNKNOWN) for record_id in ids]
 
     def stale_or_cold(self) -> list[tuple[str, Status]]:
         """Return (id, Status) of each indexed record that is no longer true, or was moved to a cheaper tier than HOT; ordered by id."""
-        pairs = self._rows.stale_or_cold()
-        if self._as_of_ns:
-            pairs = [(key, then) for key, status in pairs if (then := rules.status_at(status, self._as_of_ns))]
+        pairs = self.rows.stale_or_cold()
+        if self.as_of_ns:
+            known = {key: status for key, status in pairs if key not in self._changes}
+            again = self.rows.statuses(self._changes)  # what is live now may have been ended then
+            pairs = [(key, then) for key, status in sorted({**known, **again}.items()) if (then := self._status_then(key, status))]
         return [(record_id, status) for record_id, status in pairs if not status.is_live or status.tier != Tier.HOT]
 
     def find(self, prefix: str, limit: int = 8) -> list[str]:
         """Return ids, live or not, that begin with `prefix`, ordered, at most `limit`; purged ones as well, to say what became of them."""
-        return self._rows.find(prefix, limit)
+        return self.rows.find(prefix, limit)
 
     def of_subject(self, subject: str) -> list[Record]:
         """Return every version of a subject, live or not, oldest first by its own time, then by when it first came."""
-        versions = self._rows.of_subject(subject)
+        versions = self.rows.of_subject(subject)
         known = self._then({record.id: record for record in versions})
         return [record for record in versions if record.id in known]
 
     def records_of_sources(self, *sources: str) -> list[Record]:
         """Return the live records of one or several sources: source after source as asked, each ordered by (seq, id)."""
         place = {source: at for at, source in enumerate(sources)}
-        records = self._rows.of_sources(sources, with_ended=bool(self._as_of_ns))
-        if self._as_of_ns:
+        records = self.rows.of_sources(sources, with_ended=bool(self.as_of_ns))
+        if self.as_of_ns:
             statuses = self.statuses([record.id for record in records])
             records = [record for record, status in zip(records, statuses, strict=True) if status.is_live]
         return sorted(records, key=lambda record: (place[record.source], record.seq, record.id))
 
     def records_ever_of(self, source: str) -> list[Record]:
         """Return the records of a source, live or ended, those excepted that a later reading of it no longer held; ordered by (seq, id)."""
-        found = self._then({record.id: record for record in self._rows.of_sources([source], with_ended=True, is_indexed=True)})
-        if self._as_of_ns:  # such ones were true at the time
+        found = self._then({record.id: record for record in self.rows.of_sources([source], with_ended=True, is_indexed=True)})
+        if self.as_of_ns:  # such ones were true at the time
             found |= {record.id: record for record in self.records_of_sources(source)}
         return sorted(found.values(), key=lambda record: (record.seq, record.id))
 
     def source_states(self, prefix: str = "") -> list[SourceState]:
         """Return how far each source (a file, a session) has been read, for names that begin with `prefix`; ordered by name."""
-        return sorted(self._rows.states(prefix), key=lambda state: state.source)
+        return sorted(self.rows.states(prefix), key=lambda state: state.source)
 
     def source_state(self, source: str) -> SourceState | None:
         """Return how far one source (a file, a session) has been read; None for an unknown one."""
@@ -167,27 +189,39 @@ class Snapshot:
 
     def states_of_sources(self, sources: Collection[str]) -> dict[str, SourceState]:
         """Return how far each of these sources (files, sessions) has been read, by name; unknown ones are left out."""
-        return {state.source: state for state in self._rows.states_of(sources)}
+        return {state.source: state for state in self.rows.states_of(sources)}
 
     def digests_at(self, prefix: str, at_ns: int) -> dict[str, tuple[str, int]]:
         """Return which content each source whose name begins with `prefix` had at a time: its digest, "" for none, and when it was stored.
 
         A source of which nothing was stored until then is left out.
         """
-        return self._rows.digests_at(prefix, at_ns)
+        return self.rows.digests_at(prefix, at_ns)
+
+    def first_ns(self) -> int:
+        """Return when the journal begins, the first time of which one can ask what was stored; 0 where nothing was."""
+        return self.rows.first_ns()
+
+    def purged_after(self, at_ns: int) -> list[tuple[str, str]]:
+        """Return ("record" or "original", id) of what was purged after a time."""
+        return self.rows.purged_after(at_ns)
+
+    def sessions_on(self, branch: str) -> frozenset[str]:
+        """Return the ids of the sessions in which something was said on a branch."""
+        return frozenset(self.rows.sessions_on(branch))
 
     def edges(self, ids: Collection[str]) -> list[Edge]:
         """Return stored edges that touch any of these ids and whose ends still have the digests they were made from.
 
         Ordered by (tail, head, kind). An edge is hidden while the store knows no record at one of its ends.
         """
-        pairs = self._rows.edges(ids)
+        pairs = self.rows.edges(ids)
         pairs.sort(key=lambda pair: (pair[0].tail, pair[0].head, pair[0].kind, pair[0].by, pair[1]))
         return [edge for edge, _ in pairs]
 
     def originals(self, digests: Collection[str]) -> dict[str, bytes]:
         """Return the bytes of originals by digest. Raises KeyError for an unknown digest, Purged for an erased one."""
-        found = self._rows.originals(digests)
+        found = self.rows.originals(digests)
         for digest in digests:
             if digest not in found:
                 raise KeyError(digest)
@@ -202,8 +236,8 @@ class Snapshot:
     @cached_property
     def documents(self) -> Documents:
         """The searchable table of this state."""
-        table = self._rows.documents()
-        later = self._rows.begun_after(self._as_of_ns) if self._as_of_ns else ()
+        table = self.rows.documents()
+        later = self.rows.begun_after(self.as_of_ns, self.known_by_ns or ALL_KNOWN_NS) if self.as_of_ns else ()
         return table.without(later) if later else table
 
     @cached_property
@@ -219,7 +253,18 @@ class Snapshot:
 
     def _then(self, found: dict[str, Record]) -> dict[str, Record]:
         """Those of the records that were there at the time of the snapshot."""
-        if not self._as_of_ns:
+        if not self.as_of_ns:
             return found
-        statuses = self._rows.statuses(found)
-        return {key: record for key, record in found.items() if rules.status_at(statuses.get(key, rules.UNKNOWN), self._as_of_ns)}
+        statuses = self.rows.statuses(found)
+        return {key: record for key, record in found.items() if self._status_then(key, statuses.get(key, rules.UNKNOWN))}
+
+    def _status_then(self, record_id: str, status: Status) -> Status | None:
+        return rules.status_at(status, self.as_of_ns, self.known_by_ns, self._changes.get(record_id, ()))
+
+    @cached_property
+    def _changes(self) -> dict[str, list[tuple[int, str]]]:
+        """What the journal holds of each record whose status was set after what is known ends."""
+        found: dict[str, list[tuple[int, str]]] = {}
+        for stored_ns, sign, record_id in self.rows.changes() if self.known_by_ns else ():
+            found.setdefault(record_id, []).append((stored_ns, sign))
+        return {record_id: changes for record_id, changes in found.items() if changes[-1][0] > self.known_by_ns}

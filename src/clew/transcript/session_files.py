@@ -20,7 +20,7 @@ from clew.errors import NotReadable
 from clew.text.secrets import mask_bytes
 from clew.transcript.dialects import Dialect, TranscriptOrigin, find_dialect
 from clew.transcript.dialects.values import mapping_or_empty, text_or_empty
-from clew.transcript.parse import read_first_bytes
+from clew.transcript.parse import TranscriptReader, read_first_bytes
 
 HEAD_BYTES = 128 << 10  # real sessions name their folder in the first 100 kB
 HEAD_BYTES_MAX = 4 << 20  # but instructions before it may be longer
@@ -145,6 +145,12 @@ def find_named_session(path: Path) -> str:
     """Return the id of a session that its transcript's name holds, "" for none."""
     named = _UUID.findall(path.name)
     return named[-1] if named else ""
+
+
+def find_begin(path: Path) -> int:
+    """Return the time of the first record of a transcript that has one, in nanoseconds since 1970; 0 where its first lines have none."""
+    observations = TranscriptReader([read_first_bytes(path, HEAD_BYTES)]).read_observations()
+    return next((seen.at_ns for seen in observations if seen.at_ns), 0)
 
 
 def find_start_folder(lines: Sequence[bytes]) -> str:

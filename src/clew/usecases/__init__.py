@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from clew.usecases import as_of as as_of
     from clew.usecases import augment as augment
     from clew.usecases import backup as backup
     from clew.usecases import compact as compact

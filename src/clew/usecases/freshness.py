@@ -19,7 +19,7 @@ from clew.lifecycle.apply import apply_deltas
 from clew.lifecycle.forget import record_use
 from clew.ranking.deadline import Deadline
 from clew.records import MatchKind, MatchReason, Packet, PacketEntry
-from clew.settings import Settings, find_workspace
+from clew.settings import Settings
 from clew.store.originals import digest_of
 from clew.store.ports import LOCAL, Snapshot, Writer
 from clew.text.secrets import mask_bytes
@@ -82,19 +82,21 @@ def _find_changed(snapshot: Snapshot, root: Path, names: Iterable[str]) -> list[
     return found
 
 
-def mark_doubtful_entries(snapshot: Snapshot, path: Path, packet: Packet) -> Packet:
-    """Return the packet with a first reason added to each entry from a session that is suspect, or whose file changed since or is gone."""
+def mark_doubtful_entries(snapshot: Snapshot, packet: Packet, root: Path | None) -> Packet:
+    """Return the packet with a first reason added to each entry from a session that is suspect, or whose file changed since or is gone.
+
+    root  the folder in which files are looked at; None to look at none.
+    """
     remembered = [entry.id for entry in packet.entries if entry.session]
     statuses = dict(zip(remembered, snapshot.statuses(remembered), strict=True))
-    _, root = find_workspace(path)
-    cited = [entry.id for entry in packet.entries if entry.session and entry.path] if root.is_dir() else []
+    cited = [entry.id for entry in packet.entries if entry.session and entry.path] if root and root.is_dir() else []
     seen_ns = {record.id: record.at_ns for record in snapshot.records(cited)} if cited else {}
 
     def with_reason(entry: PacketEntry) -> PacketEntry:
         why = entry.why
         if (status := statuses.get(entry.id)) and status.is_suspect:
             why = (MatchReason(MatchKind.SUSPECT, end=status.reason), *why)
-        if (seen := seen_ns.get(entry.id)) and (became := _file_change(root / entry.path, seen)):
+        if (seen := seen_ns.get(entry.id)) and root and (became := _file_change(root / entry.path, seen)):
             why = (MatchReason(became), *why)
         return entry if why is entry.why else replace(entry, why=why)
 

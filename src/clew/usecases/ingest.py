@@ -15,6 +15,7 @@ from clew.packet.options import OriginalCache
 from clew.records import Delta
 from clew.settings import Settings
 from clew.store.ports import LOCAL, Reader, Writer
+from clew.store.snapshot import ALL_KNOWN_NS
 from clew.transcript.follow import UNRECOGNISED, build_report, transcript_source
 from clew.transcript.live import live_source
 from clew.transcript.parallel import TranscriptJob, read_all_deltas
@@ -155,15 +156,16 @@ def find_stored_session(store: Reader, key: str, session: str) -> SessionFiles:
     return SessionFiles(Path(session), states[0].source.removeprefix("session:"))
 
 
-def load_stored_transcript(store: Reader, key: str, session: str) -> tuple[SessionFiles, list[bytes]]:
+def load_stored_transcript(store: Reader, key: str, session: str, known_by_ns: int = 0) -> tuple[SessionFiles, list[bytes]]:
     """Return an ingested session and its transcript's lines from the store, without purged ones.
 
-    key  id of the repository's workspace in the store.
+    key          id of the repository's workspace in the store.
+    known_by_ns  time until which lines were stored; 0 for all.
     Raises UnknownHandle if no session, or more than one, has an id that begins with `session`.
     """
     found = find_stored_session(store, key, session)
     source = transcript_source(found)
-    with store.snapshot(LOCAL, key) as snapshot:
+    with store.snapshot(LOCAL, key, ALL_KNOWN_NS if known_by_ns else 0, known_by_ns) as snapshot:
         pieces = [record for record in snapshot.records_of_sources(source) if record.kind == "transcript"]
         pieces.sort(key=lambda record: record.full_text.start_line)
         originals = OriginalCache(snapshot)

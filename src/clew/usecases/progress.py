@@ -13,9 +13,10 @@ from pathlib import Path
 
 import msgspec
 
-from clew.errors import UnknownRecord
+from clew.errors import NothingSaid, UnknownRecord
 from clew.lifecycle.marks import StoredMark
-from clew.records import Correction, TaskState
+from clew.records import AsOf, Correction, TaskState
+from clew.records.wording import format_instant
 from clew.store.ports import Reader
 from clew.transcript.follow import ProgressReader, load_stored_progress, transcript_source
 from clew.transcript.parse import TranscriptReader, open_transcript
@@ -47,17 +48,24 @@ class ReadProgress:
         return correct_state(self.progress.tracker.state(), self.progress.places, self.corrections)
 
 
-def read_progress(store: Reader, session: str, *, path: Path, at: str | None = None, seconds_max: float = inf) -> ReadProgress:
+def read_progress(
+    store: Reader, session: str, *, path: Path, at: str | None = None, seconds_max: float = inf, as_of: AsOf | None = None
+) -> ReadProgress:
     """Return a session's progress before the record `at` (its uuid or 0-based line), or at its end.
 
     session      path of a transcript, which is read and not ingested; or the id of an ingested session.
     path         the repository that it belongs to.
     seconds_max  time to read what is not stored yet; what is left then is counted, and the progress is that of before it.
+    as_of        read no further than the first record that is later than this; of an ingested session only what was stored by then.
     Raises UnknownRecord for `at`, UnknownHandle for a session that is not stored, NotReadable for a file that is no transcript.
     """
     key, _ = find_memory(store, path)
-    read = _read_progress(store, session, path=path, at=at, seconds_max=seconds_max)
-    until_ns = 0 if at is None else read.progress.at_ns
+    if as_of and as_of.at_ns:
+        read = _read_progress_then(store, session, path=path, as_of=as_of)
+        until_ns = as_of.at_ns
+    else:
+        read = _read_progress(store, session, path=path, at=at, seconds_max=seconds_max)
+        until_ns = 0 if at is None else read.progress.at_ns
     return replace(read, corrections=tuple(SessionMarks(store, key, read.session.id).list_corrections(until_ns=until_ns)))
 
 
@@ -77,6 +85,26 @@ def _read_progress(store: Reader, session: str, *, path: Path, at: str | None, s
     count = find_line(lines, at)
     progress = start_progress(found, str(find_session_root(found.cwd, root)))
     for seen in TranscriptReader(lines[:count], origin=build_origin(found)).read_observations():
+        progress.observe(seen)
+    return ReadProgress(found, progress, count)
+
+
+def _read_progress_then(store: Reader, session: str, *, path: Path, as_of: AsOf) -> ReadProgress:
+    key, root = find_memory(store, path)
+    file = Path(session)
+    if file.exists():
+        found = ingest.identify_session(file)
+        with open_transcript(file) as stream:
+            lines = stream.readlines()
+    else:
+        found, lines = ingest.load_stored_transcript(store, key, session, known_by_ns=as_of.known_by_ns)
+    origin = build_origin(found)
+    later = (seen.record_index for seen in TranscriptReader(lines, origin=origin).read_observations() if seen.at_ns > as_of.at_ns)
+    count = min(later, default=len(lines))
+    if not count:
+        raise NothingSaid(found.id, format_instant(as_of.at_ns))
+    progress = start_progress(found, str(find_session_root(found.cwd, root)))
+    for seen in TranscriptReader(lines[:count], origin=origin).read_observations():
         progress.observe(seen)
     return ReadProgress(found, progress, count)
 

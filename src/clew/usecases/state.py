@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
 from typing import Any
 
+from clew.errors import UsageError
 from clew.lifecycle.marks import StoredMark
-from clew.records import CheckResult, Correction, EndedRequest, FileState, TaskState, Trust, UserStatement, make_handle
-from clew.store.ports import LOCAL, Reader
+from clew.records import AsOf, CheckResult, Correction, EndedRequest, FileState, TaskState, Trust, UserStatement, make_handle
+from clew.records.wording import as_of_to_json
+from clew.store.ports import Reader
 from clew.transcript.follow import transcript_source
+from clew.usecases.as_of import open_as_of
 from clew.usecases.places import find_memory
 from clew.usecases.progress import read_progress
 
@@ -38,26 +41,34 @@ class SessionState:
     lines: Mapping[str, int]
     handles: Mapping[str, str]
     corrections: Sequence[StoredMark[Correction]] = ()
+    as_of: AsOf = field(default_factory=AsOf)
 
 
-def read_state(store: Reader, session: str, *, at: str | None, path: Path, seconds_max: float = inf) -> SessionState:
+def read_state(
+    store: Reader, session: str, *, at: str | None, path: Path, seconds_max: float = inf, as_of: AsOf | None = None
+) -> SessionState:
     """Return a session's state before the record `at` (its uuid or 0-based line), or at its end.
 
     session  path of a transcript, which is read and not ingested; or the id of an ingested session.
-    path     the repository that it belongs to; `seconds_max` as in `read_progress`.
-    Raises UnknownRecord for `at`, UnknownHandle for a session that is not stored, NotReadable for a file that is no transcript.
+    path     the repository that it belongs to; `seconds_max`, `as_of` as in `read_progress`.
+    Raises UsageError for `at` with `as_of`, NothingStored and NothingSaid for a time before anything, UnknownRecord for `at`,
+    UnknownHandle for a session that is not stored, NotReadable for a file that is no transcript.
     """
+    if at is not None and as_of:
+        raise UsageError("a record and a time cannot both say where the state holds\nhint: --at names the record, --as-of the time")
     key, _ = find_memory(store, path)
-    read = read_progress(store, session, path=path, at=at, seconds_max=seconds_max)
-    with store.snapshot(LOCAL, key) as snapshot:
+    snapshot, answered = open_as_of(store, key, as_of or AsOf(), is_needed=not Path(session).exists())
+    with snapshot:
+        read = read_progress(store, session, path=path, at=at, seconds_max=seconds_max, as_of=as_of)
         records = [record for record in snapshot.records_of_sources(transcript_source(read.session)) if record.uuid]
     # Several records may rest on one line, such as a prompt and the rule in it: the longest holds the others.
     handles = {record.uuid: make_handle(record.id) for record in sorted(records, key=lambda record: (record.full_text.chars, record.id))}
     progress = read.progress
     lines = {uuid: line for uuid, (line, _) in progress.places.items()}
     return SessionState(
-        read.session.id, read.line, read.unread_bytes, progress.uuid, progress.at_ns, read.state(), lines, handles, read.corrections
-    )
+        read.session.id, read.line, read.unread_bytes, progress.uuid, progress.at_ns, read.state(), lines, handles, read.corrections,
+        answered,
+    )  # fmt: skip
 
 
 def describe_state(found: SessionState) -> dict[str, Any]:
@@ -73,6 +84,7 @@ def describe_state(found: SessionState) -> dict[str, Any]:
         "unread_bytes": found.unread_bytes,
         "uuid": found.uuid,
         "at_ns": found.at_ns,
+        "as_of": as_of_to_json(found.as_of),
         "goal": claim.said(open_goals[0]) if open_goals else None,
         "request": claim.said(request) if request else None,
         "done": [claim.ended(each) for each in state.ended if not each.is_cancelled],

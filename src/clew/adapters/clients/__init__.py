@@ -125,7 +125,13 @@ def find_repository_transcript_dirs(root: Path) -> list[Path]:
     return found
 
 
-def find_latest_transcript(root: Path) -> Path | None:
-    """Return the transcript that was written last of sessions started in `root`, of any client; None if there is none."""
+def find_latest_transcript(root: Path, begun_by_ns: int = 0) -> Path | None:
+    """Return the transcript that was written last of sessions started in `root`, of any client; None if there is none.
+
+    begun_by_ns  time by which it had its first record; 0 for any.
+    """
+    from clew.transcript.session_files import find_begin  # lazy: a hook parses no transcript
+
     found = [path for folder in find_transcript_dirs(root) for path in folder.glob("*.jsonl")]
-    return max(found, key=lambda path: (path.stat().st_mtime_ns, path.name), default=None)
+    found.sort(key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)
+    return next((path for path in found if not begun_by_ns or 0 < find_begin(path) <= begun_by_ns), None)

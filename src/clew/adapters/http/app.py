@@ -134,7 +134,9 @@ class DaemonApp:
     async def _state(self, request: Request) -> Response:
         query = request.query_params
         return _to_response(
-            await self._run_handler("state", lambda: self.hooks.describe_state(query.get("path", ""), query.get("session", "")))
+            await self._run_handler(
+                "state", lambda: self.hooks.describe_state(query.get("path", ""), query.get("session", ""), query.get("as_of", ""))
+            )
         )
 
     async def _health(self, request: Request) -> Response:  # noqa: ARG002 - starlette's signature

@@ -15,17 +15,13 @@ from clew import usecases
 from clew.adapters.clients import find_latest_transcript
 from clew.engine import Engine
 from clew.errors import ClewError, UnknownHandle, UsageError
-from clew.packet.options import OriginalCache, attribute_text
-from clew.recall.heading import make_turn_heading
-from clew.records import Author, Span, Spans, TaskState, clew_span, infer_author, make_handle, merge_spans, outside_span
-from clew.records.wording import describe_end, describe_reason, remark_spans
+from clew.packet.options import attribute_text
+from clew.records import AsOf, Author, Span, Spans, TaskState, clew_span, infer_author, make_handle, merge_spans, outside_span
+from clew.records.wording import describe_as_of, describe_end, describe_reason, remark_spans
 from clew.settings import find_workspace
-from clew.store.ports import LOCAL
-from clew.usecases.places import find_memory
 
 ANSWER_CHARS_MAX = 28_000  # of one answer: the client takes 30,000 and puts a longer one into a file
 RECALL_TOKENS_DEFAULT, RECALL_TOKENS_MAX = 2_000, 8_000  # guess
-RECALL_TURN_CHARS_MAX = 1_200  # of one turn that is recalled; the whole is a handle away. Guess
 IMPACT_FILES_DEFAULT = 12
 
 SERVER_INSTRUCTIONS = """\
@@ -59,36 +55,28 @@ def answer_recall(asked: ToolRequest, arguments: Mapping[str, Any]) -> Spans:
     question = _text(arguments, "question")
     budget = min(max(_number(arguments, "budget_tokens", RECALL_TOKENS_DEFAULT), 200), RECALL_TOKENS_MAX)
     where = str(arguments.get("where") or "all")
+    when = _when(asked, arguments)
     parts: list[Span] = []
     if where in ("all", "history"):
-        parts += _recall_turns(asked, question, turns_max=12 if where == "history" else 6)
+        turns_max = 12 if where == "history" else 6
+        found = asked.engine.recall(asked.folder, question, running=asked.session, turns_max=turns_max, as_of=when)
+        parts += usecases.recall.render_turns(asked.engine.store, asked.folder, found)
     if where in ("all", "code"):
         packet = asked.engine.retrieve(
-            asked.folder, question, budget_tokens=budget, tokenizer=asked.tokenizer, with_sessions=False, task=asked.read_task()
-        )
+            asked.folder, question, budget_tokens=budget, tokenizer=asked.tokenizer, with_sessions=False,
+            task=None if when else asked.read_task(), as_of=when,
+        )  # fmt: skip
         parts += [clew_span("\n")] if parts else []
-        if packet.entries:
-            parts += [clew_span(f"# From the repository, {packet.tokens:,} tokens\n"), *packet.spans]
-        else:
-            parts += [clew_span("# The repository: nothing relevant was found\n"), *packet.spans]
+        what = f"# From the repository, {packet.tokens:,} tokens" if packet.entries else "# The repository: nothing relevant was found"
+        parts += [clew_span(f"{what}, {describe_as_of(packet.as_of)}\n"), *packet.spans]
+        parts += [outside_span("".join(f"missing: {sentence}\n" for sentence in packet.as_of.missing))] if packet.as_of.missing else []
     return merge_spans(parts)
 
 
-def _recall_turns(asked: ToolRequest, question: str, *, turns_max: int) -> list[Span]:
-    found = asked.engine.recall(asked.folder, question, running=asked.session, turns_max=turns_max)
-    if not found.turns:
-        return [clew_span(f"# Earlier sessions: nothing was found that answers this (probability {found.confidence:.0%})\n")]
-    key, _ = find_memory(asked.engine.store, asked.folder)
-    with asked.engine.store.snapshot(LOCAL, key) as snapshot:
-        originals = OriginalCache(snapshot)
-        originals.read(turn.record.full_text for turn in found.turns)
-    parts = [clew_span("# Said and done before (may be out of date)\n")]
-    for turn in found.turns:
-        whole = originals.text_of(turn.record.full_text).strip()
-        rest = "" if len(whole) <= RECALL_TURN_CHARS_MAX else " … (unfold for the rest)"
-        parts += [*make_turn_heading(turn), clew_span("\n")]
-        parts += [*attribute_text(turn.record, whole[:RECALL_TURN_CHARS_MAX]), clew_span(f"{rest}\n")]
-    return parts
+def _when(asked: ToolRequest, arguments: Mapping[str, Any]) -> AsOf | None:
+    """Return what an answer is wanted as of; None for now. Raises UnknownMoment."""
+    text = str(arguments.get("as_of") or "")
+    return asked.engine.find_as_of(asked.folder, text) if text else None
 
 
 def answer_unfold(asked: ToolRequest, arguments: Mapping[str, Any]) -> Spans:
@@ -180,10 +168,12 @@ def answer_explain(asked: ToolRequest, arguments: Mapping[str, Any]) -> Spans:
 
 def answer_state(asked: ToolRequest, arguments: Mapping[str, Any]) -> Spans:
     """Answer the `state` tool: the state of a session as JSON, by default of the latest here. Raises UsageError where there is none."""
-    session = str(arguments.get("session") or find_latest_transcript(find_workspace(asked.folder)[1]) or "")
+    when = _when(asked, arguments)
+    root, begun_by_ns = find_workspace(asked.folder)[1], when.at_ns if when else 0
+    session = str(arguments.get("session") or find_latest_transcript(root, begun_by_ns) or "")
     if not session:
         raise UsageError("no session of this repository is known\nhint: session: the id of an ingested one")
-    found = asked.engine.describe_state(asked.folder, session, at=str(arguments.get("at") or "") or None)
+    found = asked.engine.describe_state(asked.folder, session, at=str(arguments.get("at") or "") or None, as_of=when)
     return (outside_span(json.dumps(found, ensure_ascii=False, indent=1)[:ANSWER_CHARS_MAX]),)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from clew.cli import output
 from clew.cli.open import load_file_settings, open_engine
 from clew.cli.options import format_examples, json_option, quiet_option
 from clew.cli.progress import show_progress
+from clew.records import make_handle
 from clew.records.wording import format_count
 from clew.settings import find_workspace
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from clew.store.sqlite.repair import RepairResult
     from clew.store.sqlite.salvage import LostRecord, SalvageHints
 
-_LISTED_MAX = 20  # sessions; --json lists all
+_LISTED_MAX = 20  # names; --json lists all
 _KINDS = ("notes", "files", "sessions", "outputs", "compressed", "others")
 
 
@@ -201,7 +203,8 @@ def _report(
             "set_aside": [str(path) for path in repaired.set_aside], "log": repaired.log,
             "pages": found.pages, "damaged_pages": found.damaged_pages,
             "recovered": {"records": dict(recovered), "rows": dict(found.rows)}, "unsound": dict(found.unsound),
-            "missed": dict(missed), "lost": dict(still),
+            "missed": dict(missed), "lost": dict(still), "lost_records": [asdict(each) for each in lost],
+            "postings_partly_rebuilt": sorted({source for _, source in found.unfindable}),
             "workspaces": [{**asdict(each), "gone": list(each.gone)} for each in places],
         }  # fmt: skip
         output.write_json(told)
@@ -223,7 +226,25 @@ def _report(
     lines += _places_told(places)
     if not is_dry:
         lines.append(f"lost for good, at least: {_counted(still)}" if lost else "all that is known to have been missing was read anew")
+        lines += _lost_told(lost)
+        if found.unfindable and not is_dry:
+            names = _listed(sorted({source for _, source in found.unfindable}))
+            lines.append(f"found by words and paths alone until read again, because the index entries were lost: {names}")
     output.write_text("".join(output.escape_control(line) + "\n" for line in lines))
+
+
+def _lost_told(lost: list[LostRecord]) -> list[str]:
+    """Name what could not be rebuilt: each source, and the handles of its lost records as far as an index still has them."""
+    by_source: dict[str, list[str]] = {}
+    for each in lost:
+        by_source.setdefault(each.source or "a source whose name is lost", []).append(make_handle(each.id) if each.id else "?")
+    lines = [f"  {source}: {_listed(sorted(handles))}" for source, handles in sorted(by_source.items())]
+    more = len(lines) - _LISTED_MAX
+    return lines[:_LISTED_MAX] + ([f"  and of {format_count(more, 'source')} more (--json lists all)"] if more > 0 else [])
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:_LISTED_MAX]) + (f", and {len(names) - _LISTED_MAX} more" if len(names) > _LISTED_MAX else "")
 
 
 def _places_told(places: list[_WorkspaceReread]) -> list[str]:
@@ -234,7 +255,7 @@ def _places_told(places: list[_WorkspaceReread]) -> list[str]:
             continue
         lines.append(f"{place.root}: read anew: {format_count(place.files, 'file')}, {format_count(place.sessions, 'session')}")
         if place.gone:
-            names = ", ".join(place.gone[:_LISTED_MAX]) + (", …" if len(place.gone) > _LISTED_MAX else "")
+            names = _listed(place.gone)
             lines.append(f"  of {format_count(len(place.gone), 'session')} no transcript is left, and only what was recovered: {names}")
         lines.extend(f"  {problem}" for problem in place.problems[:_LISTED_MAX])
     return lines

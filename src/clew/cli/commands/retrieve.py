@@ -13,6 +13,7 @@ from clew.cli.open import check_folder, index_if_new, open_engine
 from clew.cli.options import (
     DisplayOptions,
     Milliseconds,
+    as_of_option,
     budget_option,
     display_options,
     format_examples,
@@ -34,6 +35,7 @@ clew retrieve "where is a growing transcript resumed?" --budget 4000
 pytest 2>&1 | clew retrieve - --repo ~/src/app --json
 clew retrieve "who resumes a transcript?" --files --limit 5
 clew retrieve "and where is that called from?" --session 5f0c1d2e
+clew retrieve "where is a growing transcript resumed?" --as-of v0.1.0
 """
 
 
@@ -46,6 +48,7 @@ clew retrieve "and where is that called from?" --session 5f0c1d2e
 @click.option("--files", "is_files", is_flag=True, help="Answer with the ranked list of files alone, without their text.")
 @click.option("--limit", type=click.IntRange(1, _FILES_MAX), metavar="N", help=f"Files that --files lists. Default: {_FILES_SHOWN}.")
 @session_option
+@as_of_option
 @display_options
 def command(
     question: str,
@@ -57,6 +60,7 @@ def command(
     is_files: bool,
     limit: int | None,
     session: str | None,
+    as_of: str | None,
     display: DisplayOptions,
 ) -> None:
     """Answer QUESTION with one packet of code and memory that fits the token budget.
@@ -71,9 +75,10 @@ def command(
     key, root = find_workspace(repo)
     with open_engine() as engine:
         index_if_new(engine, repo, is_quiet=display.is_quiet)
-        task = engine.read_task(repo, session) if session else None
+        when = engine.find_as_of(repo, as_of) if as_of is not None else None
+        task = engine.read_task(repo, session, as_of=when) if session else None
         if is_files:
-            found = engine.rank_files(repo, words, limit=limit or _FILES_SHOWN, deadline_ms=deadline_ms, task=task)
+            found = engine.rank_files(repo, words, limit=limit or _FILES_SHOWN, deadline_ms=deadline_ms, task=task, as_of=when)
             show_files(found, workspace=key, root=root, display=display)
             return
         packet = engine.retrieve(
@@ -83,6 +88,7 @@ def command(
             tokenizer=tokenizer or engine.settings.tokenizer,
             deadline_ms=deadline_ms,
             task=task,
+            as_of=when,
         )
     show_packet(packet, workspace=key, root=root, home=engine.settings.data_dir, display=display)
 

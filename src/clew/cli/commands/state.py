@@ -10,7 +10,7 @@ import click
 
 from clew.cli import output
 from clew.cli.open import check_folder, find_latest_transcript, open_engine
-from clew.cli.options import format_examples, json_option, repo_option
+from clew.cli.options import as_of_option, format_examples, json_option, repo_option
 from clew.cli.packets import render_for_stdout
 from clew.records import outside_span
 from clew.settings import find_workspace
@@ -23,9 +23,10 @@ _TEXT_CHARS_MAX = 300  # of one claim in the printed text; --json has the whole.
 )
 @click.argument("session", required=False)
 @click.option("--at", metavar="RECORD", help="Before this record: its uuid or its 0-based line. Default: at the end.")
+@as_of_option
 @repo_option
 @json_option
-def command(session: str | None, *, at: str | None, repo: Path, is_json: bool) -> None:
+def command(session: str | None, *, at: str | None, as_of: str | None, repo: Path, is_json: bool) -> None:
     """Print where SESSION stands: the request, what is done, the rules in force, checks, files, errors, plan and dead ends.
 
     SESSION is a transcript or the id of an ingested session; by default the latest transcript of this repository. Every claim
@@ -33,7 +34,9 @@ def command(session: str | None, *, at: str | None, repo: Path, is_json: bool) -
     """
     check_folder(repo)
     with open_engine() as engine:
-        found, home = engine.describe_state(repo, session or str(find_latest_transcript(repo)), at=at), engine.settings.data_dir
+        when = engine.find_as_of(repo, as_of) if as_of is not None else None
+        meant = session or str(find_latest_transcript(repo, begun_by_ns=when.at_ns if when else 0))
+        found, home = engine.describe_state(repo, meant, at=at, as_of=when), engine.settings.data_dir
     if is_json:
         output.write_json(found)
     else:
@@ -42,9 +45,9 @@ def command(session: str | None, *, at: str | None, repo: Path, is_json: bool) -
 
 
 def _lines(found: dict[str, Any]) -> Iterator[str]:
-    yield f"session {found['session']}, before line {found['line']}"
+    yield f"session {found['session']}, before line {found['line']}, {_describe_as_of(found['as_of'])}"
     for name, value in found.items():
-        claims = cast("list[Any]", [value] if isinstance(value, dict) else value if isinstance(value, list) else [])
+        claims = cast("list[Any]", [value] if isinstance(value, dict) and name != "as_of" else value if isinstance(value, list) else [])
         if claims:
             yield f"{name.replace('_', ' ')}:"
         for claim in claims:
@@ -52,6 +55,12 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
                 yield f"  {_clip(claim)}"
             else:
                 yield f"  {_clip(_words(name, claim))}{_place(claim)}"
+
+
+def _describe_as_of(value: dict[str, Any]) -> str:
+    named = f"commit {value['commit'][:12]}, " if value["commit"] else ""
+    missing = "".join(f"; missing: {sentence}" for sentence in value["missing"])
+    return f"as of {named}{value['instant'] or 'now'} (generation {value['generation']}){missing}"
 
 
 def _place(claim: dict[str, Any]) -> str:

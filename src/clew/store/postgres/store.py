@@ -89,7 +89,7 @@ class PostgresStore:
         with self._reading(self.tenant) as connection:
             return sorted((key, root) for key, root in connection.fetch_all("workspaces.roots"))
 
-    def snapshot(self, tenant: str, workspace: str, as_of_ns: int = 0) -> Snapshot:
+    def snapshot(self, tenant: str, workspace: str, as_of_ns: int = 0, known_by_ns: int = 0) -> Snapshot:
         """Open one workspace for reading, now or as of a time; it borrows a connection until it is closed."""
         owner = self.tenant if tenant == rules.LOCAL else tenant
         lent = contextlib.ExitStack()
@@ -112,7 +112,7 @@ class PostgresStore:
             connection, space, self.place, translate=lambda: translate_errors(self.place, self.busy_timeout_s),
             documents=documents, recent=self._recent, keep=keep, give_back=lent.close,
         )  # fmt: skip
-        return Snapshot(rows, as_of_ns)
+        return Snapshot(rows, as_of_ns, known_by_ns)
 
     def export_rows(self, workspaces: Sequence[str]) -> Generator[StoredRow]:
         """Yield all that these workspaces hold, from one read transaction, which lasts until the generator is exhausted or closed."""

@@ -23,7 +23,7 @@ import zstandard
 
 from clew.records import EndKind, Layer, Tier, Trust
 from clew.store import originals
-from clew.store.journal import compute_link, make_entry
+from clew.store.journal import compute_link, list_stored, make_entry
 from clew.store.rows import JournalRow
 from clew.store.rules import ID_LENGTH_MAX
 from clew.store.shard import compute_part_digest
@@ -319,7 +319,7 @@ def _mend_journal(raw: Any) -> int:
         entry, place = entry_from_row(rest, ""), (workspace, rest[0])
         named.setdefault(workspace, set()).update(entry.ids)
         seq, before = heads.get(place, (0, ""))
-        if rest[3] and next(raw.execute(_SQL["unaccounted"], (workspace, ids_to_json(entry.ids))), None):
+        if rest[3] and next(raw.execute(_SQL["unaccounted"], (workspace, ids_to_json(list_stored(entry.ids)))), None):
             raw.execute(_SQL["release"], (row,))
         if place in broken or entry.seq != seq + 1 or entry.link != compute_link(before, entry):
             broken.add(place)

@@ -115,7 +115,7 @@ class SqliteStore:
         with self._reading() as connection:
             return sorted((decode_text(key), decode_text(root)) for key, root in connection.fetch_all("workspaces.roots"))
 
-    def snapshot(self, tenant: str, workspace: str, as_of_ns: int = 0) -> Snapshot:
+    def snapshot(self, tenant: str, workspace: str, as_of_ns: int = 0, known_by_ns: int = 0) -> Snapshot:
         """Open one workspace for reading, now or as of a time; it borrows a connection until it is closed."""
         lent = contextlib.ExitStack()
         connection = lent.enter_context(self._reading())
@@ -136,7 +136,7 @@ class SqliteStore:
             connection, space, self.path, translate=lambda: translate_errors(self.path, self.busy_timeout_s, is_writing=False),
             documents=documents, recent=self._recent, keep=keep, give_back=lent.close,
         )  # fmt: skip
-        return Snapshot(rows, as_of_ns)
+        return Snapshot(rows, as_of_ns, known_by_ns)
 
     def export_rows(self, workspaces: Sequence[str]) -> Generator[StoredRow]:
         """Yield all that these workspaces hold, from one read transaction, which lasts until the generator is exhausted or closed."""

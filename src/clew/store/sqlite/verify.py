@@ -19,7 +19,7 @@ import zstandard
 
 from clew.records import Tier
 from clew.store import originals
-from clew.store.journal import find_broken_link
+from clew.store.journal import find_broken_link, list_stored
 from clew.store.sqlite import salvage
 from clew.store.sqlite.connections import Connection
 from clew.store.tables.codec import compute_seal, entry_from_row, ids_to_json, unpack_texts
@@ -132,7 +132,8 @@ def _find_in_journal(raw: Any) -> Iterator[tuple[str, Any, str]]:
             yield "chain of writer", writer, broken
         for entry, source in entries:
             named.setdefault(workspace, set()).update(entry.ids)
-            for (record_id,) in raw.execute(_SQL["unaccounted"], (workspace, ids_to_json(entry.ids))) if source and entry.ids else ():
+            stored = list_stored(entry.ids) if source else ()
+            for (record_id,) in raw.execute(_SQL["unaccounted"], (workspace, ids_to_json(stored))) if stored else ():
                 yield "record", record_id, "stands in the journal, and is neither stored nor purged"
     for _, writer in heads:
         yield "chain of writer", writer, "it is said to have links, and has none"

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from clew.records import Delta, SourceState, Status
 from clew.store import rules
-from clew.store.journal import make_entry
+from clew.store.journal import make_entry, name_change
 from clew.store.originals import OriginalCompressor
 from clew.store.shard import compute_part_digest
 from clew.store.tables import packs
@@ -87,14 +87,12 @@ def _write(change: _Change, delta: Delta, *, has_tombstones: bool) -> None:
     is_archived = has_moved and change.connection.fetch_one("packs.archived", change.workspace, source)
     moved = packs.find_moved_texts(change.connection, change.workspace, source) if is_archived else set[str]()
     _write_records(change, source, delta, held)
-    _note(change, source, delta, digest, held)
     if is_replaced:
         _end(change, delta, held)
         change.connection.execute("edges.delete_of_source", change.workspace, source)
         if moved:  # rows that came anew have their texts in themselves again
             packs.drop_needless(change.connection, change.workspace, source, moved)
-    if delta.superseded:
-        _supersede(change, delta)
+    _note(change, source, delta, digest, held, _supersede(change, delta) if delta.superseded else ())
     again = () if is_replaced else {record_id for record_id, (_, _, is_indexed) in held.items() if is_indexed}
     _write_segment(change, source, rules.drop_indexed(delta.segment, again), is_new=is_new, is_replaced=is_replaced)
     if delta.edges:
@@ -115,9 +113,10 @@ def _source(change: _Change, name: str) -> tuple[int, bool, str]:
     return source, True, ""
 
 
-def _note(change: _Change, source: int, delta: Delta, before: str, held: _Held) -> None:
-    """Add an entry to the journal if the delta changes what its source holds."""
+def _note(change: _Change, source: int, delta: Delta, before: str, held: _Held, changed: Sequence[str]) -> None:
+    """Add an entry to the journal if the delta changes what its source holds, or the status of records, which `changed` names."""
     fresh = [record_id for record_id in dict.fromkeys(record.id for record in delta.records) if record_id not in held]
+    fresh += changed
     digest = delta.state.digest if delta.state else ""
     if fresh or digest != before:
         entry = make_entry(change.head, change.writer, change.at_ns, delta.source, digest, fresh)
@@ -169,12 +168,17 @@ def _end(change: _Change, delta: Delta, held: _Held) -> None:
     change.connection.execute_many("records.set_ending", endings)
 
 
-def _supersede(change: _Change, delta: Delta) -> None:
+def _supersede(change: _Change, delta: Delta) -> list[str]:
+    """Set the statuses that the delta says, and return what the journal holds of them."""
+    named: list[str] = []
     for supersession in delta.superseded:
         said = rules.status_of_supersession(supersession)
         ending = (encode_text(said.superseded_by), encode_reason(said.reason), said.ended_seq, said.valid_to_ns)
         changed = change.connection.execute("records.supersede", said.is_live, *ending, change.workspace, encode_text(supersession.old))
         change.counts["superseded"] += changed > 0 and not said.is_live
+        if changed:
+            named.append(name_change(supersession))
+    return named
 
 
 def _write_segment(change: _Change, source: int, segment: bytes, *, is_new: bool, is_replaced: bool) -> None:

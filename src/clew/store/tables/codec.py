@@ -98,7 +98,7 @@ def find_blob_digests(data: bytes) -> set[str]:
 
 
 @lru_cache(maxsize=1 << 10)  # the records of a session share few
-def _pack_lineage(lineage: tuple[tuple[str, str], ...]) -> StoredText:
+def pack_lineage(lineage: tuple[tuple[str, str], ...]) -> StoredText:
     """Encode a record's lineage as JSON, "" for none."""
     return json.dumps(lineage) if lineage else ""  # escapes lone surrogates
 
@@ -118,7 +118,7 @@ def record_to_row(record: Record, workspace: int, source: int, *, is_indexed: bo
     subject, digest, kind, name, parent, path, language, session, uuid, agent = words
     content = (
         subject, digest, r.seq, r.at_ns, r.layer.value, kind, name, parent, path, language,
-        session, uuid, agent, int(r.trust), pack_texts(r.texts), _pack_lineage(r.lineage),
+        session, uuid, agent, int(r.trust), pack_texts(r.texts), pack_lineage(r.lineage),
     )  # fmt: skip
     return workspace, r.id, source, is_indexed, *content, compute_seal(workspace, r.id, source, *content), at_ns
 

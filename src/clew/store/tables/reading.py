@@ -16,12 +16,14 @@ from clew.errors import OriginalPurged, StoreUnusable
 from clew.records import Edge, Record, SourceState, Status
 from clew.store import rules
 from clew.store.documents import Documents
+from clew.store.journal import list_changed
 from clew.store.tables import packs
 from clew.store.tables.codec import (
     decode_text,
     edge_from_row,
     encode_text,
     ids_to_json,
+    pack_lineage,
     record_from_row,
     state_from_row,
     status_from_row,
@@ -99,10 +101,33 @@ class TableRows:
             self._remember(replace(self._recent, stale=[(record_id, statuses[record_id]) for record_id in ids]))
         return self._recent.stale or []
 
-    def begun_after(self, at_ns: int) -> list[str]:
-        """Return ids of records that became live after a time."""
+    def begun_after(self, at_ns: int, known_by_ns: int) -> list[str]:
+        """Return ids of records that became live after a time, or were stored after another one."""
         with self._asking() as connection:
-            return [record_id for (record_id,) in connection.fetch_all("records.begun_after", self._space.number, at_ns)]
+            return [record_id for (record_id,) in connection.fetch_all("records.begun_after", self._space.number, at_ns, known_by_ns)]
+
+    def changes(self) -> list[tuple[int, str, str]]:
+        """Return (when it was stored, sign, id) of every change of a status that the journal holds, the earliest first."""
+        with self._asking() as connection:
+            rows = connection.fetch_all("journal.changes", self._space.number)
+        return [(stored_ns, *change) for stored_ns, ids in rows for change in list_changed(ids.split())]
+
+    def first_ns(self) -> int:
+        """Return when the journal begins; 0 where it is empty."""
+        with self._asking() as connection:
+            return connection.fetch_all("journal.first", self._space.number)[0][0] or 0
+
+    def purged_after(self, at_ns: int) -> list[tuple[str, str]]:
+        """Return ("record" or "original", id) of what was purged after a time."""
+        with self._asking() as connection:
+            rows = connection.fetch_all("tombstones.of_workspace", self._space.number)
+        return [(kind, decode_text(name)) for kind, name, _, purged_ns in rows if purged_ns > at_ns]
+
+    def sessions_on(self, branch: str) -> list[str]:
+        """Return the ids of the sessions in which something was said on a branch. Cost: a look at each record, about 1 µs."""
+        with self._asking() as connection:
+            rows = connection.fetch_all("records.sessions_on", self._space.number, pack_lineage((("branch", branch),))[1:-1])
+        return [decode_text(session) for (session,) in rows]
 
     def find(self, prefix: str, limit: int) -> list[str]:
         """Return at most `limit` record ids that begin with `prefix`, ordered; of live, ended and purged records."""

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from clew.adapters.page.render import link
 from clew.adapters.page.views.places import find_root, list_roots
 from clew.adapters.page.views.view import Form, Query, Viewer, page, turn_to
-from clew.errors import UsageError
+from clew.errors import NothingStored, UnknownMoment, UsageError
 from clew.packet.options import OriginalCache
 from clew.records import Record, Status, Tier, make_handle
 from clew.records.wording import describe_end, describe_reason
@@ -51,16 +51,20 @@ class FoundTurn:
 
 def show_memory(viewer: Viewer, query: Query, _: Form) -> Response:
     """Show what all stored sessions say about a question, or without one the notes that are kept."""
-    asked, chosen, roots = query.get("q"), query.get("w"), list_roots(viewer)
+    asked, chosen, roots, as_of = query.get("q"), query.get("w"), list_roots(viewer), query.get("as_of")
     among = [(key, root) for key, root in roots if not chosen or key == chosen]
-    found = [turn for key, root in among for turn in (_recall(viewer, key, root, asked) if asked else _list_notes(viewer, key, root))]
+    found = [
+        turn
+        for key, root in among
+        for turn in (_recall(viewer, key, root, asked, as_of, is_alone=len(among) == 1) if asked else _list_notes(viewer, key, root))
+    ]
     found.sort(key=lambda turn: (-turn.score, -turn.record.at_ns, turn.record.id))
     rows = turn_to(found, query, ROWS)
     every = viewer.catalogue.list_all()
     return page(
         "memory.html", "/memory", "Memory",
-        q=asked, w=chosen, roots=roots, rows=rows, kinds=NOTE_KINDS, stored=sum(bool(row.workspace) for row in every), total=len(every),
-        gone=query.get("gone"),
+        q=asked, w=chosen, as_of=as_of, roots=roots, rows=rows, kinds=NOTE_KINDS,
+        stored=sum(bool(row.workspace) for row in every), total=len(every), gone=query.get("gone"),
     )  # fmt: skip
 
 
@@ -124,8 +128,14 @@ def describe_status(status: Status) -> str:
     return f"{describe_truth(status)}; {status.tier.name.lower()} tier"
 
 
-def _recall(viewer: Viewer, key: str, root: str, question: str) -> list[FoundTurn]:
-    recalled = viewer.engine.recall(Path(root), question, turns_max=TURNS_MAX)
+def _recall(viewer: Viewer, key: str, root: str, question: str, as_of: str, *, is_alone: bool) -> list[FoundTurn]:
+    try:
+        when = viewer.engine.find_as_of(Path(root), as_of) if as_of else None
+        recalled = viewer.engine.recall(Path(root), question, turns_max=TURNS_MAX, as_of=when)
+    except (NothingStored, UnknownMoment):  # of this repository; others may have answers
+        if is_alone:
+            raise
+        return []
     if not recalled.turns:
         return []
     with viewer.engine.store.snapshot(LOCAL, key) as snapshot:

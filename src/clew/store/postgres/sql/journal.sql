@@ -27,3 +27,11 @@ SELECT s.name, j.digest, j.at_ns FROM clew.sources s JOIN clew.journal j ON j.te
 -- name: link
 -- The link of one entry.
 SELECT link FROM clew.journal WHERE tenant = $1 AND workspace = $2 AND writer = $3 AND seq = $4;
+
+-- name: changes
+-- The entries that set the status of a record, oldest first.
+SELECT at_ns, ids FROM clew.journal WHERE tenant = $1 AND workspace = $2 AND ids ~ '[-+~]' ORDER BY at_ns, writer, seq;
+
+-- name: first
+-- When the first entry was made.
+SELECT min(at_ns) FROM clew.journal WHERE tenant = $1 AND workspace = $2;

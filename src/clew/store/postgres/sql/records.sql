@@ -104,9 +104,13 @@ SELECT DISTINCT id FROM clew.records
  WHERE tenant = $1 AND workspace = $2 AND is_indexed = 1 AND (is_live = 0 OR tier <> 0) ORDER BY id;
 
 -- name: begun_after
--- Ids of records that are true only since a later time.
-SELECT id FROM clew.records WHERE tenant = $1 AND workspace = $2 AND valid_from_ns > $3
-EXCEPT SELECT id FROM clew.records WHERE tenant = $1 AND workspace = $2 AND valid_from_ns <= $3;
+-- Ids of records that are true only since a later time, or were stored only after another one.
+SELECT id FROM clew.records WHERE tenant = $1 AND workspace = $2 AND (valid_from_ns > $3 OR recorded_at_ns > $4)
+EXCEPT SELECT id FROM clew.records WHERE tenant = $1 AND workspace = $2 AND valid_from_ns <= $3 AND recorded_at_ns <= $4;
+
+-- name: sessions_on
+-- Ids of the sessions of records whose lineage holds a text.
+SELECT DISTINCT session FROM clew.records WHERE tenant = $1 AND workspace = $2 AND strpos(lineage, $3) > 0;
 
 -- name: find
 -- Ids in a range, of records that are held, were held, or were purged.

@@ -27,3 +27,11 @@ SELECT s.name, j.digest, j.at_ns FROM sources s CROSS JOIN journal j ON j.worksp
 -- name: link
 -- The link of one entry.
 SELECT link FROM journal WHERE workspace = ? AND writer = ? AND seq = ?;
+
+-- name: changes
+-- The entries that set the status of a record, oldest first.
+SELECT at_ns, ids FROM journal WHERE workspace = ? AND (ids LIKE '%-%' OR ids LIKE '%+%' OR ids LIKE '%~%') ORDER BY at_ns, row;
+
+-- name: first
+-- When the first entry was made.
+SELECT min(at_ns) FROM journal WHERE workspace = ?;

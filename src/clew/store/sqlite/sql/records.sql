@@ -83,9 +83,13 @@ SELECT r.id, s.name, r.is_live, r.superseded_by, r.reason, r.ended_seq, r.valid_
 SELECT DISTINCT id FROM records WHERE workspace = ? AND is_indexed = 1 AND (is_live = 0 OR tier <> 0) ORDER BY id;
 
 -- name: begun_after
--- Ids of records that are true only since a later time.
-SELECT id FROM records WHERE workspace = ?1 AND valid_from_ns > ?2
-EXCEPT SELECT id FROM records WHERE workspace = ?1 AND valid_from_ns <= ?2;
+-- Ids of records that are true only since a later time, or were stored only after another one.
+SELECT id FROM records WHERE workspace = ?1 AND (valid_from_ns > ?2 OR recorded_at_ns > ?3)
+EXCEPT SELECT id FROM records WHERE workspace = ?1 AND valid_from_ns <= ?2 AND recorded_at_ns <= ?3;
+
+-- name: sessions_on
+-- Ids of the sessions of records whose lineage holds a text.
+SELECT DISTINCT session FROM records WHERE workspace = ? AND instr(lineage, ?) > 0;
 
 -- name: find
 -- Ids in a range, of records that are held, were held, or were purged.
