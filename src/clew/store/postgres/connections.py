@@ -90,6 +90,11 @@ class ServerConnection:
         return (errors.IntegrityError, errors.DataError, OverflowError)
 
     @property
+    def has_counts(self) -> bool:
+        """Return whether this engine counts the edges of each source, for `clew verify`: a server checks its own pages."""
+        return False
+
+    @property
     def has_packs(self) -> bool:
         """The server stores each original by itself."""
         return False

@@ -62,6 +62,11 @@ class Connection:
         return (apsw.ConstraintError, OverflowError)
 
     @property
+    def has_counts(self) -> bool:
+        """Return whether this engine counts the edges of each source, for `clew verify`: a server checks its own pages."""
+        return True
+
+    @property
     def has_packs(self) -> bool:
         """Originals that are seldom read are stored in packs."""
         return True

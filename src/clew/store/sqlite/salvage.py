@@ -416,6 +416,7 @@ def _make_whole(raw: Any) -> None:
             raw.execute(_SQL["replace_segment"], (compute_part_digest(rest), rest, row))
         raw.executemany(_SQL["reindex"], [(workspace, source, record_id) for record_id in ids if record_id in held])
     raw.execute(_SQL["weigh"])
+    raw.execute(_SQL["count_edges"])
 
 
 def _text(value: Any) -> str:

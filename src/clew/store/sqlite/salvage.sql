@@ -106,6 +106,10 @@ SELECT w.key, s.name, r.id FROM records r JOIN sources s ON s.source = r.source 
 -- Forget that records without postings stood in the index.
 UPDATE records SET is_indexed = 0 WHERE is_indexed = 2;
 
+-- name: count_edges
+-- Count the edges of every source anew.
+UPDATE sources SET edges = (SELECT count(*) FROM edges e WHERE e.workspace = sources.workspace AND e.source = sources.source);
+
 -- name: weigh
 -- Add up what the originals take, and go on counting writes where nobody has been.
 UPDATE workspaces SET generation = generation + 1,

@@ -90,7 +90,10 @@ class SqliteStore:
             else:
                 self._open_writing(steps)
             with self._reading() as connection:
-                ((self._indexes.identity,),) = connection.fetch_all("meta.identity")
+                identity = connection.fetch_one("meta.identity")
+            if identity is None or not isinstance(identity[0], bytes):
+                raise StoreUnusable(path, "has lost what tells it from another database at its path")
+            self._indexes.identity = identity[0]
         except BaseException:
             self.close()
             raise

@@ -45,6 +45,8 @@ _REFERENCES = {
     "unposted": "is said to stand in the search index, and has no postings",
 }
 _TIERS = {each.value for each in Tier}
+_STORED_AS = {"INTEGER": "('integer')", "REAL": "('real', 'integer')", "TEXT": "('text', 'blob')", "BLOB": "('blob')"}
+"""How SQLite stores what a column is made for; a text that is no valid UTF-8 is stored as bytes."""
 _UNPACK_ERRORS = (ValueError, TypeError, KeyError, IndexError, struct.error, zstandard.ZstdError, msgspec.MsgspecError)
 
 
@@ -57,7 +59,7 @@ def find_faults(connection: apsw.Connection) -> list[str]:
     said: Counter[str] = Counter()
     found: list[str] = []
     try:
-        for what, name, how in _find_all(raw):
+        for what, name, how in _find_by_type(raw) or _find_all(raw):
             said[how] += 1
             if said[how] <= SHOWN_MAX:
                 found.append(f"{what} {_shown(name)}: {how}")
@@ -82,6 +84,10 @@ def _find_all(raw: Any) -> Iterator[tuple[str, Any, str]]:
     for row in raw.execute(_SQL["sources"]):
         if not _is_sealed(row):
             yield "file or session", row[2], "its state does not have its check"
+    for name, told, held in raw.execute(_SQL["edge_counts"]):
+        yield "file or session", name, f"it is said to have {told:,} edges, and has {held:,}"
+    if [len(value) for (value,) in raw.execute(_SQL["identity"])] != [16]:
+        yield "database", "clew.db", "has lost what tells it from another one at its path"
     for number, key, root, seal, *counts in raw.execute(_SQL["workspaces"]):
         if not _is_sealed((key, root, seal)):
             yield "workspace", key or number, "its key and folder do not have their check"
@@ -94,6 +100,20 @@ def _find_all(raw: Any) -> Iterator[tuple[str, Any, str]]:
     for name, how in _REFERENCES.items():
         for what, one in raw.execute(_SQL[name]):
             yield what, one, how
+
+
+def _find_by_type(raw: Any) -> list[tuple[str, Any, str]]:
+    """Return the columns that hold a value of another type than they are made for: what counts on it is not checked then."""
+    tables: dict[str, list[tuple[str, str]]] = {}
+    for table, column, declared in raw.execute(_SQL["columns"]):
+        tables.setdefault(table, []).append((column, declared))
+    found: list[tuple[str, Any, str]] = []
+    for table, columns in sorted(tables.items()):
+        asked = ", ".join(f"sum(typeof({column}) NOT IN {_STORED_AS[declared]})" for column, declared in columns)
+        for (column, declared), count in zip(columns, next(raw.execute(f"SELECT {asked} FROM {table}")), strict=True):
+            if count:
+                found.append(("table", table, f"{count:,} of its rows hold something else than {declared} as {column}"))
+    return found
 
 
 def _find_in_originals(raw: Any) -> Iterator[tuple[str, Any, str]]:

@@ -11,6 +11,19 @@ SELECT workspace, source, tail, head, kind, weight, tail_digest, head_digest, by
 -- Every source with its state and its check.
 SELECT workspace, source, name, is_present, digest, size, mtime_ns, status, note, seal FROM sources ORDER BY source;
 
+-- name: edge_counts
+-- Every source whose edges are not as many as were counted.
+SELECT s.name, s.edges, (SELECT count(*) FROM edges e WHERE e.workspace = s.workspace AND e.source = s.source) found
+  FROM sources s WHERE s.edges >= 0 AND s.edges <> found;
+
+-- name: identity
+-- What tells this database from another one at its path.
+SELECT value FROM meta WHERE name = 'identity';
+
+-- name: columns
+-- Every column of every table, with the type that it was made with.
+SELECT t.name, c.name, c.type FROM sqlite_schema t JOIN pragma_table_info(t.name) c WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite%';
+
 -- name: workspaces
 -- Every workspace with its counts, those that are stored and those that are counted now.
 SELECT w.workspace, w.key, w.root, w.seal, w.blob_bytes, w.stored_bytes,

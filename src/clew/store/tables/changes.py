@@ -97,6 +97,8 @@ def _write(change: _Change, delta: Delta, *, has_tombstones: bool) -> None:
     _write_segment(change, source, rules.drop_indexed(delta.segment, again), is_new=is_new, is_replaced=is_replaced)
     if delta.edges:
         change.connection.execute_many("edges.upsert", [edge_to_row(edge, change.workspace, source) for edge in delta.edges])
+    if (is_replaced or delta.edges) and change.connection.has_counts:
+        change.connection.execute("sources.count_edges", change.workspace, source)
     _write_originals(change, source, delta, has_tombstones=has_tombstones)
     if delta.state is None:
         change.connection.execute("sources.retire", compute_gone_seal(delta.source, change.workspace, source), change.workspace, source)

@@ -18,6 +18,11 @@ class Connection(Protocol):
         ...
 
     @property
+    def has_counts(self) -> bool:
+        """Return whether this engine counts the edges of each source, for `clew verify`: a server checks its own pages."""
+        ...
+
+    @property
     def has_packs(self) -> bool:
         """Return whether this engine stores originals that are seldom read in packs (`clew.store.tables.packs`)."""
         ...

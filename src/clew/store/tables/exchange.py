@@ -148,6 +148,8 @@ class _Import:
                 raise InvalidExport(f"postings of {source!r} are missing")
         for writer, head in self._heads.items():
             self._connection.execute("journal.set_head", self._workspace, writer, *head)
+        if self._connection.has_counts:
+            self._connection.execute("sources.count_all_edges", self._workspace)
         self._connection.execute("workspaces.weigh", *self._weight, self._workspace)
         self._connection.fetch_all("workspaces.advance", self._workspace)
 

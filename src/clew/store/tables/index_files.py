@@ -92,7 +92,8 @@ def map_index(place: IndexFile) -> MappedIndex | str:
         return "the snapshot is cut short"
     head = bytes(mapped[: _HEAD.size])
     magic, identity, mark, generation, size, checksum = _HEAD.unpack(head)
-    if magic != _MAGIC or xxh3_64_intdigest(head).to_bytes(8, "little") != bytes(mapped[_HEAD.size : _HEAD.size + 8]):
+    rest = xxh3_64_intdigest(head).to_bytes(8, "little").ljust(_BODY_AT - _HEAD.size, b"\0")
+    if magic != _MAGIC or rest != bytes(mapped[_HEAD.size : _BODY_AT]):
         return "the snapshot's head is damaged, or of another version"
     if identity != place.identity or mark != place.workspace_digest:
         return "the snapshot is of another database"

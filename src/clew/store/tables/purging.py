@@ -51,6 +51,8 @@ def _bury(connection: Connection, workspace: int, gone: Sequence[str], touched: 
     reason, at_ns = encode_text(said[0]), said[1]
     connection.execute_many("tombstones.raise", [(workspace, "record", record_id, reason, at_ns) for record_id in gone])
     connection.execute_many("edges.delete_touching", [(workspace, record_id) for record_id in gone])
+    if connection.has_counts:
+        connection.execute("sources.count_all_edges", workspace)
     for source in touched:
         _erase_postings(connection, workspace, source, frozenset(gone))
     weights: list[tuple[int, int]] = []

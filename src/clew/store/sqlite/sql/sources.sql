@@ -14,6 +14,16 @@ UPDATE sources SET is_present = 1, digest = ?, size = ?, mtime_ns = ?, status = 
 -- Forget the state of a source; its ended records keep naming it.
 UPDATE sources SET is_present = 0, digest = '', size = 0, mtime_ns = 0, status = '', note = '', seal = ? WHERE +workspace = ? AND source = ?;
 
+-- name: count_edges
+-- Count the edges of a source, so that one that is lost is missed.
+UPDATE sources SET edges = (SELECT count(*) FROM edges e WHERE e.workspace = sources.workspace AND e.source = sources.source)
+ WHERE +workspace = ? AND source = ?;
+
+-- name: count_all_edges
+-- Count the edges of every source of a workspace.
+UPDATE sources SET edges = (SELECT count(*) FROM edges e WHERE e.workspace = sources.workspace AND e.source = sources.source)
+ WHERE workspace = ?;
+
 -- name: delete
 -- Erase a source.
 DELETE FROM sources WHERE +workspace = ? AND source = ?;
