@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from clew.transcript.session_files import SessionFiles
     from clew.usecases.augment import PromptAddition
     from clew.usecases.compact import CompactionInput
+    from clew.usecases.copies import HeldCopy
     from clew.usecases.exchange import ExportResult
     from clew.usecases.explain import RecordExplanation, UnfoldedRecord
     from clew.usecases.forget import ForgettingStatus
@@ -390,7 +391,15 @@ class Engine:
 
     def export(self, path: Path | None, target: Path, *, is_forced: bool = False) -> ExportResult:
         """Write all that is stored of the repository that holds `path`, or of all repositories (None), to one file."""
-        return usecases.exchange.export_store(self.store, path, target, is_forced=is_forced)
+        return usecases.exchange.export_store(self.store, self.settings.data_dir, path, target, is_forced=is_forced)
+
+    def find_copies_holding(self) -> list[HeldCopy]:
+        """Return the backups and exports that clew wrote and that still hold what was purged, or may."""
+        return usecases.copies.find_copies_holding(self.store, self.settings)
+
+    def purge_copies(self) -> list[HeldCopy]:
+        """Purge from backups and exports that clew wrote what was purged here, and return those that held it, or may."""
+        return usecases.copies.purge_copies(self.store, self.settings)
 
     def import_file(self, source: Path, path: Path | None = None) -> ImportResult:
         """Add what the store lacks of such a file; `path` names the folder here that its one repository has."""

@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
+import zstandard
 from calling import Call
 
 from clew.adapters.daemon_files import DaemonPaths
@@ -135,3 +136,53 @@ def test_what_cannot_be_backed_up_or_restored_is_said_and_nothing_changes(clew: 
     assert clew("backup", home / "clew.db", "--force").code == 1
     assert len(clew("retrieve", "where is the mast stepped?").text) == len(before)
     assert [path.name for path in [*home.iterdir(), *tmp_path.iterdir()] if "replaced" in path.name or path.name.startswith(".")] == []
+
+
+def test_a_purge_names_the_backups_and_exports_that_hold_what_it_erased_and_erases_it_there(
+    clew: Call, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that clew wrote: changed, moved and unreadable ones are named too; one of after the purge is not."""
+    monkeypatch.chdir(repository)
+    clew("index", repository)
+    handle = clew("remember", "the halyard of the moon is plaited", "--json").json["handle"]
+    clew("remember", "the keel is of oak")
+    names = ("a.db", "moved.db", "broken.db", "a.clew", "gone.clew", "other.clew")
+    for name in names:
+        assert clew("backup" if name.endswith(".db") else "export", tmp_path / name).code == 0
+    (tmp_path / "moved.db").rename(tmp_path / "elsewhere.db")
+    (tmp_path / "gone.clew").unlink()
+    (tmp_path / "broken.db").write_bytes((tmp_path / "broken.db").read_bytes()[:9000])
+    (tmp_path / "other.clew").write_bytes(b"SQLite format 3\0 of somebody else")
+
+    said = clew("purge", handle, "--reason", "held a secret", "--yes", "--json").json
+    clew("backup", tmp_path / "after.db")
+
+    told = {Path(each["file"]).name: (each["held"], bool(each["why"])) for each in said["copies"]}
+    gone = (0, True)
+    assert told == {"a.db": (1, False), "a.clew": (1, False), "moved.db": gone, "gone.clew": gone, "broken.db": gone, "other.clew": gone}
+    held = [name for name in ("a.db", "a.clew") if b"halyard of the moon" in text_of(tmp_path / name)]
+    assert held == ["a.db", "a.clew"]
+
+    erased = clew("purge", "--copies", "--yes", "--json").json["copies"]
+    assert {Path(each["file"]).name: each["erased"] for each in erased if not each["why"]} == {"a.db": 1, "a.clew": 1}
+    for name in ("a.db", "a.clew", "after.db"):
+        assert b"halyard of the moon" not in text_of(tmp_path / name)
+        assert name == "after.db" or b"keel is of oak" in text_of(tmp_path / name)
+    assert all(each["why"] for each in clew("purge", "--copies", "--yes", "--json").json["copies"])
+    assert clew("restore", tmp_path / "a.db").code == clew("import", tmp_path / "a.clew").code == 0
+    assert "keel is of oak" in clew("retrieve", "what is the keel of?").text
+    assert "halyard of the moon" not in clew("retrieve", "which halyard?").text
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def text_of(path: Path) -> bytes:
+    """The bytes of a backup, or the lines of an export."""
+    data = path.read_bytes()
+    return zstandard.ZstdDecompressor().decompressobj().decompress(data) if path.suffix == ".clew" else data
+
+
+def test_purge_needs_something_to_erase_and_a_reason_for_it(clew: Call, repository: Path) -> None:
+    clew("index", repository)
+    assert clew("purge", "--yes", "--repo", repository).code == 2
+    assert clew("purge", "zzzzzzzz", "--yes", "--repo", repository).code == 2
+    assert "no backup or export" in clew("purge", "--copies", "--yes", "--repo", repository).text

@@ -172,6 +172,7 @@ def test_no_content_of_a_file_of_the_data_folder_stops_a_session(tmp_path: Path,
             hooks.format_statusline(dict(told))
             assert any(entry.name == "add_one" for entry in engine.retrieve(root, "add_one", budget_tokens=500, tokenizer="claude").entries)
             engine.forget(root, dry_run=True)
+            engine.find_copies_holding()
         found = run_checks(DoctorInput(settings, paths, tmp_path / "claude", root, None))
         assert all(isinstance(each, Finding) for each in found)
         return problems
@@ -182,7 +183,7 @@ def test_no_content_of_a_file_of_the_data_folder_stops_a_session(tmp_path: Path,
     use()
     for name in ("address.json", "serve.json", "fault", "upstream", "problems.jsonl", "installed.json"):
         (home / "run" / name).touch()
-    for name in ("config.toml", "models.json", "training_sets.json", "forgetting.json"):
+    for name in ("config.toml", "models.json", "training_sets.json", "forgetting.json", "copies.jsonl"):
         (home / name).touch()
     files = [path for path in home.rglob("*") if path.is_file() and not path.name.startswith("clew.db-") and path.name != "clew.db"]
     assert len(files) >= 13, files
@@ -231,6 +232,7 @@ DRILLED = {
     "enrich/models/known": "tests/drills/test_files.py",
     "enrich/models/states": "tests/enrich/test_model_states.py",
     "evaluation/keeping": "tests/evaluation/test_keeping.py",
+    "lifecycle/copies": "tests/drills/test_files.py",
     "lifecycle/exchange": "tests/store/test_export_file.py",
     "lifecycle/training_sets": "tests/drills/test_files.py",
     "sessions/fencing": "tests/drills/test_files.py",
@@ -246,6 +248,7 @@ DRILLED = {
     "transcript/parse": "tests/drills/test_files.py",
     "transcript/session_files": "tests/drills/test_commands.py",
     "trial/log": "tests/trial/test_log.py",
+    "usecases/copies": "tests/cli/test_backup.py",
     "usecases/forget": "tests/drills/test_files.py",
     "usecases/freshness": "tests/drills/test_files.py",
     "usecases/write": "tests/drills/test_messages.py",

@@ -32,6 +32,7 @@ from clew.store.rows import (
     check_rows,
 )
 from clew.store.shard import PartKey, compute_part_digest
+from clew.store.tombstones import Tombstone
 from clew.text import postings
 
 
@@ -121,6 +122,13 @@ class MemoryStore:
             if key not in self._spaces:
                 raise UnknownWorkspace(key)
             yield from _list_rows(key, deepcopy(self._spaces[key]))
+
+    def list_tombstones(self) -> list[Tombstone]:
+        """Return a tombstone for each record and original that was purged."""
+        return [
+            Tombstone(key, row.kind, row.id, row.reason, row.at_ns)
+            for key, _ in self.roots() for row in self.export_rows([key]) if isinstance(row, TombstoneRow)
+        ]  # fmt: skip
 
     def close(self) -> None:
         """Drop all contents; later calls raise StoreClosed."""

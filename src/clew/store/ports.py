@@ -14,6 +14,7 @@ from clew.records import Delta, SourceState, Tier
 from clew.store.rows import ImportResult, StoredRow
 from clew.store.rules import LOCAL
 from clew.store.snapshot import Snapshot
+from clew.store.tombstones import Tombstone
 
 __all__ = [
     "LOCAL",
@@ -124,6 +125,10 @@ class Reader(Protocol):
 
         Raises UnknownWorkspace, StoreUnusable where a row is damaged. Nothing of what was purged is among the rows.
         """
+        ...
+
+    def list_tombstones(self) -> list[Tombstone]:
+        """Return a tombstone for each record and original that was purged, in every workspace of the tenant LOCAL."""
         ...
 
     def close(self) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from clew.usecases import backup as backup
     from clew.usecases import compact as compact
     from clew.usecases import compress as compress
+    from clew.usecases import copies as copies
     from clew.usecases import exchange as exchange
     from clew.usecases import explain as explain
     from clew.usecases import forget as forget

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
 
 from clew.errors import NotReadable, StoreError, StoreUnusable
+from clew.lifecycle.copies import note_copy
 from clew.lifecycle.exchange import purge_again
 from clew.store.sqlite import SqliteStore
 from clew.store.sqlite.connections import BUSY_TIMEOUT_S
@@ -46,6 +48,8 @@ def back_up(database: Path, target: Path, *, is_forced: bool = False) -> int:
         fresh.replace(target)
     finally:
         _delete(fresh)
+    with suppress(OSError):  # a data folder that is read-only can still be copied, and nothing can be purged from it either
+        note_copy(database.parent, target, "backup", time.time_ns())
     return target.stat().st_size
 
 

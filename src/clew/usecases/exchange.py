@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from clew.errors import NotReadable
+from clew.lifecycle.copies import note_copy
 from clew.lifecycle.exchange import export_workspaces, import_file
 from clew.settings import find_repository, make_workspace_key
 from clew.store.ports import Reader, Writer
@@ -23,10 +25,10 @@ class ExportResult:
     size: int
 
 
-def export_store(store: Reader, path: Path | None, target: Path, *, is_forced: bool = False) -> ExportResult:
+def export_store(store: Reader, data_dir: Path, path: Path | None, target: Path, *, is_forced: bool = False) -> ExportResult:
     """Write all that is stored of the repository that holds `path`, or of all repositories (None), to `target`.
 
-    is_forced  replace an existing file.
+    data_dir   the folder in which the export is noted (`clew.lifecycle.copies`). is_forced  replace an existing file.
     Raises NotReadable where nothing is stored, or `target` exists or cannot be written.
     """
     if target.exists() and not (is_forced and target.is_file()):
@@ -35,7 +37,10 @@ def export_store(store: Reader, path: Path | None, target: Path, *, is_forced: b
     workspaces = tuple((key, root) for key, root in store.roots() if wanted is None or key in wanted)
     if not workspaces:
         raise NotReadable(str(path or "the store"), "nothing is stored of it", "--all takes all repositories")
-    rows = export_workspaces(store, [key for key, _ in workspaces], target, made_ns=time.time_ns())
+    made_ns = time.time_ns()
+    rows = export_workspaces(store, [key for key, _ in workspaces], target, made_ns=made_ns)
+    with suppress(OSError):  # as of a backup
+        note_copy(data_dir, target, "export", made_ns)
     return ExportResult(workspaces, rows, target.stat().st_size)
 
 
