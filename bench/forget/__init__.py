@@ -1,0 +1,1 @@
+"""Forget: what forgetting saves over a year, and whether everything that it archives is still found."""
