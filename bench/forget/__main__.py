@@ -77,21 +77,24 @@ def measure(folder: Path, sessions: Sequence[Path], asked: int, timed: int) -> d
     with opened(folder / "kept", jobs=1) as kept, opened(folder / "forgotten", jobs=1) as forgotten:
         told = forget(forgotten, tree)
         found = compare(kept, forgotten, tree, asked, timed)
-    sizes = {name: used_bytes(folder / name / "clew.db") for name in ("kept", "forgotten")}
+    sizes = {name: measure_bytes(folder / name / "clew.db") for name in ("kept", "forgotten")}
     return {
         "load_average": round(os.getloadavg()[0], 1),
         "year": {"sessions": len(sessions) * COPIES, "transcript_bytes": raw_bytes, "fill_s": round(filled_s, 1)},
         "forgetting": told,
-        "database_bytes": {**sizes, "saved_share": round(1 - sizes["forgotten"] / sizes["kept"], 3)},
+        "database_bytes": sizes,
+        "saved_share": {name: round(1 - sizes["forgotten"][name] / sizes["kept"][name], 3) for name in ("used", "dense")},
         **found,
     }
 
 
-def used_bytes(database: Path) -> int:
-    """Return the bytes of a database's pages that hold something: those that are free are filled before the file grows again."""
-    with closing(apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
+def measure_bytes(database: Path) -> dict[str, int]:
+    """Return the bytes of a database's pages that hold something, and of a copy that is written anew without gaps inside its pages."""
+    dense = database.with_name("dense.db")
+    with closing(apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
         pages, free, size = (connection.pragma(name) for name in ("page_count", "freelist_count", "page_size"))
-    return (pages - free) * size
+        connection.execute("VACUUM INTO ?", (str(dense),))
+    return {"used": (pages - free) * size, "dense": dense.stat().st_size}
 
 
 def forget(engine: Engine, tree: Path) -> dict[str, Any]:
