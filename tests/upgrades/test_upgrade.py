@@ -311,7 +311,7 @@ def test_a_database_of_a_newer_release_is_refused_with_what_to_do_and_nothing_is
     for words in (("init",), ("init", "--no-index"), ("retrieve", "a bowline"), ("index",)):
         done = home.clew(NEW, *words, check=False)
         assert done.returncode == 3
-        assert f"schema 99 is newer than 6, the newest that clew {clew.__version__} knows" in done.stderr
+        assert f"schema 99 is newer than 7, the newest that clew {clew.__version__} knows" in done.stderr
         assert "pip install --upgrade clew" in done.stderr
 
     assert rows(home, "PRAGMA user_version") == [(99,)]

@@ -47,7 +47,15 @@ class DatabasePages:
         self.count = -(-os.fstat(self.descriptor).st_size // PAGE_BYTES)
         for number in range(1, self.count + 1):
             yield from self._rows_of(number)
-        self.damaged |= self._suspects - self._continued
+        self.damaged |= self._suspects - self._continued - self._free_lists()
+
+    def _free_lists(self) -> set[int]:
+        """Return the pages that list free ones, as a chain from the file's head, as far as it can be followed."""
+        found, number = set[int](), int.from_bytes(self._page(1)[32:36], "big")
+        while 1 < number <= self.count and number not in found:
+            found.add(number)
+            number = int.from_bytes(self._page(number)[:4], "big")
+        return found
 
     def _rows_of(self, number: int) -> Iterator[TableRow]:
         page = self._page(number)
