@@ -31,7 +31,7 @@ from clew.store.originals import digest_of
 from clew.store.ports import Snapshot
 
 KIND = "compressed"
-KEPT_FACTOR = 1.5  # of the utility of lines that a model would keep; guess
+KEPT_FACTOR = 1.5  # of the utility of lines that a model would keep; guess: with models of 0.5 and 1.5 B it changed nothing (bench/LOG.md)
 LINE_SHARE = 0.5  # of the best lines that a model's sentence is about; guess
 
 
