@@ -412,7 +412,7 @@ def _config(folder: str, data: bytes) -> dict[str, str]:
     options = get_table(stated, "compilerOptions")
     base = posixpath.join(folder, get_text(options, "baseUrl"))
     roots: dict[str, str] = {}
-    extended = _first_path(stated.get("extends"))
+    extended = _first_path(cast("dict[str, object]", stated).get("extends")) if isinstance(stated, dict) else ""
     if extended.startswith(".") and (place := posixpath.normpath(posixpath.join(folder, extended, ".."))) != folder:
         roots[f"{_EXTENDS}{folder}"] = "" if place == "." else place
     for name in get_table(options, "paths"):
