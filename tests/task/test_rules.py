@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from clew.task.prompts import find_stated_rules
 from clew.task.rules import find_withdrawn_rules
 
 
@@ -98,3 +99,23 @@ def test_an_order_for_what_a_rule_forbade_takes_it_back(earlier: str, later: str
 )
 def test_words_about_a_part_of_it_a_question_and_a_standing_rule_take_nothing_back(earlier: str, later: str) -> None:
     assert find_withdrawn_rules(later, [earlier]) == []
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "what does this do?\n\nif (x) {\n  // must never happen\n  throw new Error('never');\n}",
+        "this fails:\n\nassert total must be 3\nE   AssertionError: value must not be None",
+        "npm ERR! code ELIFECYCLE\nnpm ERR! This is probably not a problem with npm. You must never run as root.\n\nfix it",
+        "why does it print so much?\n[WARN] config must not be empty\n2026-01-01 10:00:00 field must never be null",
+        "-- schema\nCREATE TABLE t (id int NOT NULL); -- must not be changed\nexplain",
+        'I got this:\n\nTraceback (most recent call last):\n  File "a.py", line 3, in <module>\nValueError: never deploy on Fridays',
+    ],
+)
+def test_what_a_program_printed_and_code_are_no_rules_of_who_pasted_them(prompt: str) -> None:
+    assert find_stated_rules(prompt) == ()
+
+
+@pytest.mark.parametrize("rule", ["// comments must always be in English", "Don't touch foo();", "[IMPORTANT] never push to main."])
+def test_a_sentence_that_looks_like_code_is_a_rule_where_it_stands_beside_no_code(rule: str) -> None:
+    assert find_stated_rules(f"{rule}\nThen write the exporter.") == (rule,)

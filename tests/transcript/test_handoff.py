@@ -429,3 +429,9 @@ def test_work_remembers_the_agents_last_words_and_what_a_prompt_answered(claude:
 
     assert [(reply.asked, reply.text) for reply in done.replies] == [("Shall I?", "yes")]
     assert done.last_message == "Done."
+
+
+def test_a_moved_file_is_said_to_be_moved_once() -> None:
+    state = TaskState(files=(FileState("b.py", FileStatus.MOVED, moved_from="a.py", is_committed=True, commit="1a2b3c4"),))
+
+    assert "- b.py: moved from a.py, not checked since, committed as 1a2b3c4" in handoff(state, len, 2000)

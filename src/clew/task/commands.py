@@ -49,7 +49,7 @@ _RANGE = re.compile(r"(\d{1,9})(?:,(\d{1,9}|\$))?p")
 _TASK = re.compile(
     r"(?:^|[:_\-./])(?:test|tests|spec|e2e|ci|lint|check|checks|type|types|typecheck|tsc|build|compile|verify|vet|clippy|coverage)(?:$|[:_\-.])"
 )
-_GRADLE_TASK = re.compile(r"(?:^|:)(?:test|check|build|assemble|compile|lint|verify)\w*$|(?:Test|Check|Lint|Tests)$")
+_GRADLE_TASK = re.compile(r"(?:^|:)(?:test|check|build|assemble|compile|lint|verify|detekt)\w*$|(?:Test|Check|Lint|Tests)$")
 _SCRIPT = re.compile(r"(?:^|[/_-])(?:test|tests|check|lint|ci|verify)(?:[_\-][\w-]{0,40})?(?:\.sh|\.bash|\.py|\.mjs|\.js|\.ts)?$")
 _PYTHON = re.compile(r"(?:python|pypy)[\d.]*(?:\.exe)?$")
 _SUITE = re.compile(r"\bPkg\.test\(|\b(?:devtools|testthat|rcmdcheck|covr)::\w")  # in a program that is given as an argument
@@ -260,7 +260,7 @@ def _checks(said: tuple[str, ...]) -> bool:
         return any(_TASK.search(word) for word in named if word not in ("run", "run-script", "exec")) or rest[:1] == ("t",)
     if program in ("bash", "sh", "zsh", "python", "python3") and rest:
         if rest[0].endswith("manage.py"):
-            return rest[1:2] == ("test",)
+            return bool(CHECKS_WITH["manage.py"] & set(rest[1:2]))
         return _SCRIPT.search(rest[0]) is not None and not rest[0].startswith("-")
     if program in ("julia", "Rscript", "R"):
         return any(_SUITE.search(word) for word in rest)

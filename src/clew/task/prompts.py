@@ -6,7 +6,7 @@ A user's turn in a transcript may also hold notices of the client, echoes of com
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from clew.task.recogniser import PromptContext, load_recogniser
@@ -27,6 +27,18 @@ _SLASH = re.compile(r"^/[\w:.-]{1,100} ")
 _EDITOR_BLOCK = re.compile(r"<(ide_\w{1,40})[\s>]")
 _EDITOR_HEADING, _REQUEST_HEADING = "# Context from my IDE setup:", "## My request for Codex:"
 _FILLED = re.compile("\0+|[^\0]+")
+# How lines begin that a program printed: a time, a level, a package manager's name, an exception, a place in a stack.
+_PRINTED = re.compile(
+    r"\s*(?:\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d|\[?\d\d:\d\d:\d\d|\[(?:TRACE|DEBUG|INFO|WARN|WARNING|ERROR|FATAL)\]"
+    r"|(?:npm|pnpm|yarn) (?:ERR!|error|warn|WARN)\s|E {3}|Traceback |Caused by: |File \"[^\"]+\", line \d|at \S+ ?\(.*:\d+"
+    r"|(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Warning)(?:\[\w+\])?: |(?:error|warning)(?:\[\w+\])?: )"
+)
+# Lines of code that no sentence looks like, and comments, which count as code beside one.
+_CODE = re.compile(
+    r"(?!\s{0,24}(?:[-*•]|\d{1,2}[.)])\s)(?:.*(?:[{};]|\);?|=>)\s*$"
+    r"|\s*(?:CREATE|ALTER) (?:TABLE|INDEX|VIEW)\b|\s*(?:async )?(?:def|class) \w+.*:.{0,20}$)"
+)
+_COMMENT = re.compile(r"\s*(?://|#(?!#)|--|/\*|\*/)")
 RULES_OF_SECTION_MAX = 16  # guess: a longer list is a specification, and stands in the prompt itself
 DOCUMENT_CHARS_MAX = 40_000
 
@@ -131,14 +143,32 @@ def _under_rules(text: str) -> list[str]:
 def _prose(text: str) -> list[str]:
     found: list[str] = []
     is_fenced = False
-    for line in text.split("\n"):
+    lines = text.split("\n")
+    pasted = _pasted_lines(lines)
+    for at, line in enumerate(lines):
         is_mark = _FENCE.match(line) is not None
         is_fenced ^= is_mark
-        if is_mark or is_fenced:
+        if is_mark or is_fenced or at in pasted:
             continue
         if not line.startswith(("    ", "\t")) or _BULLET.match(line):
             found.extend(_sentences_of(line))
     return found
+
+
+def _pasted_lines(lines: Sequence[str]) -> set[int]:
+    """The numbers of the lines that a program printed, and of those of a paragraph that are code beside other code."""
+    pasted = {at for at, line in enumerate(lines) if _PRINTED.match(line)}
+    paragraph: list[int] = []
+    for at, line in enumerate((*lines, "")):
+        if line.strip():
+            paragraph.append(at)
+            continue
+        code = [each for each in paragraph if _CODE.match(lines[each])]
+        if code:
+            code += [each for each in paragraph if _COMMENT.match(lines[each]) and each not in code]
+        pasted.update(code if len(code) > 1 else ())
+        paragraph = []
+    return pasted
 
 
 def _sentences_of(line: str) -> list[str]:

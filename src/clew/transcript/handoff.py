@@ -587,6 +587,8 @@ def _file_line(file: FileState, shown_checks: str) -> str:
     if file.is_stashed:
         return f"- {file.path}: its changes are in the stash"
     said = [f"{file.state.value} ({file.edits} changes)" if file.edits > 1 else file.state.value]
+    if file.state is FileStatus.MOVED and file.moved_from:
+        said = []
     said += [f"moved from {file.moved_from}"] if file.moved_from else []
     said[0] += f" to {file.moved_to}" if file.moved_to else ""
     checked = [check for check in file.checked_by if check.verdict is not Verdict.NOT_SEEN][-FILE_CHECKS_MAX:]
