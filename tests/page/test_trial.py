@@ -9,7 +9,7 @@ from html import unescape
 from clew.trial.log import TrialLog
 from clew.trial.outcome import SessionOutcome
 from clew.trial.plan import Assumptions
-from tests.page.conftest import Page
+from tests.page.conftest import SESSION, Page
 
 
 def words(text: str) -> str:
@@ -92,3 +92,16 @@ def test_a_log_that_was_changed_is_said_and_concludes_nothing(page: Page) -> Non
     trial.path.write_bytes(trial.path.read_bytes().replace(b'"is_completed":true', b'"is_completed":false', 1))
 
     assert "was changed" in words(page.get("/trial", 500))
+
+
+def test_a_session_that_was_drawn_to_work_without_additions_says_so(page: Page) -> None:
+    log = page.context.trial
+    log.start(("prompts",), 64, margin=0.2, assumed=Assumptions())
+    log.assign(SESSION, "/r")
+    trial = log.read_current()
+    assert trial is not None
+    text = words(page.get(f"/sessions/{SESSION}/prompts"))
+
+    is_without = "prompts" in trial.assigned[SESSION].without
+    assert ("drew this session to work without additions" in text) is is_without
+    assert ("Nothing is logged of this session" in text) is not is_without

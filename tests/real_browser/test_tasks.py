@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
 from typing import Any
 
 import pytest
 
+from clew.trial.log import TrialLog
+from clew.trial.outcome import SessionOutcome
+from clew.trial.plan import Assumptions
 from tests.real_browser.test_page import SESSION, Site, site
 
 __all__ = ["site"]  # the fixture
@@ -161,6 +165,33 @@ def test_trial_does_it_help_how_is_one_started_and_how_long_does_it_take(site: S
     assert "No trial was started, so nothing can be said of your own work yet" in text
     assert "Type clew trial start in a terminal" in text
     assert "584 sessions for one part, 778 sessions for all three" in text
+
+
+def test_trial_at_its_end_whether_it_helps_by_how_much_and_what_it_rests_on(site: Site) -> None:
+    log = TrialLog(site.transcript.parents[3] / "home")
+    log.start(("prompts", "compaction"), 64, margin=0.2, assumed=Assumptions())
+    for number in range(64):
+        made = log.assign(f"s{number}", "/r")
+        assert made is not None
+        units = 1000.0 * (1 + number / 200) * (1.0 if "prompts" in made.without else 3.0)
+        log.record_outcome(SessionOutcome(f"s{number}", 0, is_completed=True, units=units, additions=2, additions_used=1))
+    try:
+        for width, scheme in ((360, "dark"), (1200, "light")):
+            site.go("trial", width=width, scheme=scheme)
+            text = seen(site.page)
+            assert (
+                text.index("Registered ")
+                < text.index("prompts: harm Sessions cost more with it.")
+                < text.index("Additions used: 64 of 128")
+            )
+            assert re.search(r"billed, with against without .*\+(19|20)\d\.\d %", text)
+            assert site.page.evaluate("document.documentElement.scrollWidth") <= width
+            found = site.axe.run(site.page).response["violations"]
+            assert [each["id"] for each in found if each["impact"] in ("serious", "critical")] == []
+        press(site.page, "How this is judged", leads=False)
+        assert "It does harm where work is completed less often" in seen(site.page)
+    finally:
+        shutil.rmtree(log.folder)
 
 
 def test_health_is_anything_wrong_is_it_slow_and_what_is_stored(site: Site) -> None:

@@ -48,6 +48,7 @@ def show_prompts(viewer: Viewer, query: Query, _: Form) -> Response:
     named = [each for _, additions in shown for each in additions if each.entry.path]
     return page(
         "prompts.html", "/", "Prompts",
+        is_withheld=viewer.context.withholds(found.session, "prompts"),
         session=found.row, head=viewer.catalogue.read_head(found.row), tab="prompts", rows=rows, shown=shown, handles=handles,
         named=len(named), used=sum(bool(each.became) for each in named),
         tokens=sum(each.entry.tokens for each in named), used_tokens=sum(each.entry.tokens for each in named if each.became),
