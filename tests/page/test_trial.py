@@ -25,7 +25,7 @@ def start(page: Page, sessions: int = 64, *, final: int | None = None, dear: str
         assert made is not None
         if final is None or number < final:
             is_with = "prompts" not in made.without
-            units = 1000.0 * (1 + number / 200) * (3.0 if dear and dear not in made.without else 1.0)
+            units = 1000.0 * (1 + number / 20_000) * (3.0 if dear and dear not in made.without else 1.0)
             log.record_outcome(
                 SessionOutcome(f"s{number}", 0, is_completed=True, units=units, additions=2 * is_with, additions_used=int(is_with))
             )

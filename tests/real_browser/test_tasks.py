@@ -173,7 +173,7 @@ def test_trial_at_its_end_whether_it_helps_by_how_much_and_what_it_rests_on(site
     for number in range(64):
         made = log.assign(f"s{number}", "/r")
         assert made is not None
-        units = 1000.0 * (1 + number / 200) * (1.0 if "prompts" in made.without else 3.0)
+        units = 1000.0 * (1 + number / 20_000) * (1.0 if "prompts" in made.without else 3.0)
         log.record_outcome(SessionOutcome(f"s{number}", 0, is_completed=True, units=units, additions=2, additions_used=1))
     try:
         for width, scheme in ((360, "dark"), (1200, "light")):
