@@ -24,6 +24,7 @@ from clew.store.ports import LOCAL, Reader, Snapshot
 
 _IS_TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d.*)?")
 _REFS = ("refs/heads/", "refs/remotes/")
+NAME_CHARS_MAX = 255  # of a branch: a file system takes no longer name
 
 
 def find_as_of(path: Path, text: str) -> AsOf:
@@ -34,6 +35,8 @@ def find_as_of(path: Path, text: str) -> AsOf:
     wanted = text.strip()
     if _IS_TIME.fullmatch(wanted):
         return AsOf(at_ns=_read_time(wanted))
+    if not wanted.isprintable() or len(wanted) > NAME_CHARS_MAX:
+        raise UnknownMoment(text[:NAME_CHARS_MAX], "that is no time, and no branch or commit is called so")
     root = find_repository(path).tree
     if not wanted or not is_git_root(root):
         raise UnknownMoment(text, f"that is no time, and {root} is no git repository" if wanted else "that names nothing")
@@ -47,12 +50,13 @@ def find_as_of(path: Path, text: str) -> AsOf:
 
 
 def _read_time(text: str) -> int:
+    is_day = len(text) == len("2026-11-02")
     try:
         read = datetime.fromisoformat(text)
-    except ValueError as error:
+        moment = datetime.combine(read, day_time.max) if is_day else read
+        at_ns = int(moment.astimezone().timestamp()) * 1_000_000_000
+    except (ValueError, OverflowError) as error:  # the first and the last year have times that a zone takes out of it
         raise UnknownMoment(text, str(error)) from None
-    is_day = len(text) == len("2026-11-02")
-    at_ns = int(datetime.combine(read, day_time.max).astimezone().timestamp() if is_day else read.astimezone().timestamp()) * 1_000_000_000
     at_ns += 999_999_999 if is_day else read.microsecond * 1000
     now_ns = time.time_ns()
     if at_ns > now_ns and not (is_day and read.date() == datetime.now().astimezone().date()):
