@@ -138,19 +138,48 @@ def make_line_option(
         originals.read((whole,))
         lines = originals.bytes_of(whole).decode("utf-8", "replace").split("\n")
         at = line - whole.start_line
-        for reach in LINES_AROUND:
-            first, last = max(at - reach, 0), min(at + reach, len(lines) - 1)
-            begin, end = whole.start_line + first, whole.start_line + last
-            text, cuts = _alternate(
-                f"--- {begin}-{end} of {whole.start_line}-{whole.end_line} ", _printable(record.name), f" [{make_handle(record.id)}]\n",
-                "\n".join(lines[first : last + 1]), "\n",
-            )  # fmt: skip
-            drafts.append((Resolution.FOLDED, text, (), cuts, begin, end, False))
+        drafts += [_part(record, lines, max(at - reach, 0), min(at + reach, len(lines) - 1)) for reach in LINES_AROUND]
     named = _code(record, record.texts[0], originals)
     for resolution, text, spans, cuts, start, end, is_whole in (*drafts, *((named,) if named else ())):
         if (tokens := measure(text)) <= tokens_max:
             return Option(resolution, text, tokens, start, end, is_whole, spans, cuts)
     return None
+
+
+def build_part_options(
+    parts: Iterable[tuple[Record, int, int]], originals: OriginalCache, measure: Callable[[Sequence[str]], Sequence[float]]
+) -> list[Option]:
+    """Return the option that shows each (record, first line, last line), lines as in its file, with blank lines below.
+
+    measure  token counts of many texts at once.
+    """
+    written: dict[str, list[str]] = {}
+    drafts: list[_Draft] = []
+    for record, begin, end in parts:
+        whole = record.full_text
+        if record.id not in written:
+            written[record.id] = originals.text_of(whole).split("\n")
+        lines, first, last = written[record.id], begin - whole.start_line, end - whole.start_line
+        stop = last
+        while stop + 1 < len(lines) and stop - last < BLANK_LINES_MAX and not lines[stop + 1].strip():
+            stop += 1
+        drafts.append(_part(record, lines, first, stop))
+    lengths = measure([draft[1] for draft in drafts])
+    return [
+        Option(resolution, text, tokens, start, end, is_whole, spans, cuts)
+        for (resolution, text, spans, cuts, start, end, is_whole), tokens in zip(drafts, lengths, strict=True)
+    ]
+
+
+def _part(record: Record, lines: Sequence[str], first: int, last: int) -> _Draft:
+    """Return the draft that shows some of the lines of a record's text, 0-based and inclusive."""
+    whole = record.full_text
+    begin, end = whole.start_line + first, whole.start_line + last
+    text, cuts = _alternate(
+        f"--- {begin}-{end} of {whole.start_line}-{whole.end_line} ", _printable(record.name), f" [{make_handle(record.id)}]\n",
+        "\n".join(lines[first : last + 1]), "\n",
+    )  # fmt: skip
+    return Resolution.FOLDED, text, (), cuts, begin, end, False
 
 
 def heading_text(group: str) -> str:

@@ -8,17 +8,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import ceil
 
-from clew.packet.assemble import Candidate, Option, Selection, assemble, discount_by_group
+import numpy as np
+
+from clew.packet.assemble import UTILITY, Candidate, Option, Selection, assemble, discount_by_group, length_factor
 from clew.packet.options import (
+    BLANK_LINES_MAX,
     DisplayLimit,
     OriginalCache,
     build_options,
+    build_part_options,
     describe_standing,
     group_name,
     heading_spans,
     heading_text,
     make_line_option,
 )
+from clew.packet.parts import find_gaps, find_parts
 from clew.ranking.deadline import Deadline
 from clew.ranking.question import Question
 from clew.ranking.rank import CANDIDATES_MAX, CANDIDATES_MIN, UnlistedReason, add_file_documents, find_reasons, find_remarks, rank
@@ -31,6 +36,7 @@ from clew.records import (
     Packet,
     PacketEntry,
     Record,
+    RecordText,
     Resolution,
     Spans,
     Trust,
@@ -55,6 +61,10 @@ DEEP_FILES = 6
 # The weights tell one candidate from all others; utilities are flatter, since a packet needs all that a change touches and not the
 # likeliest place alone. 257 dev rows, FILE/FUNCTION/WHOLE/LINE: power 1 92/72/55/49, .7 92/75/58/51, .5 93/78/59/51 (bench/LOG.md).
 SHARPNESS = 0.6
+PARTED_LINES_MIN = 40  # a shorter function is shown whole or not at all; guess
+PARTED_BYTES_MAX = 400_000  # of a text in which parts are looked for, a few milliseconds each; guess
+# Of a part that holds all of its text's evidence, against the whole of a text; of less its root (bench/LOG.md).
+PART_UTILITY = 0.6
 LEADS_SHARE = 0.5  # of the room: what all quoted places together may take, the first one aside; guess
 LEAD_SHARE = 0.6  # of the room left: what a quoted place may take, so that what it leads to is shown as well; guess
 REMARKS_SHARE_MAX = 0.25  # of the budget: longer remarks stand beside the text only; guess
@@ -113,6 +123,14 @@ def retrieve(
         Candidate(record.id, utility[at], group_name(record), options)
         for at, (record, options) in enumerate(zip(rows, build_options(showings, originals, counter.count_unrounded_many), strict=True))
     ]
+    idf = {term: rarity for term, rarity, _ in ranked.found.code.words.used}
+    ranks = [*range(len(rows))]  # of each candidate's record
+    for at, part in _part_candidates(snapshot, [doc for doc, _ in known], showings, utility, idf, originals, counter):
+        if _shows_head(rows[at], part.options[0]):
+            candidates[at] = _with_part(candidates[at], part)
+        else:
+            candidates.append(part)
+            ranks.append(at)
     remarks, share = find_remarks(snapshot, ranked, question, unlisted_reason, [record.name for record in rows])
     said = merge_spans(span for remark in remarks for span in (*remark_spans(remark), clew_span("\n")))
     spent = counter.count_unrounded(FIRST_FENCE) + counter.count_unrounded(join_text(said))
@@ -120,9 +138,10 @@ def retrieve(
         said, spent = (), counter.count_unrounded(FIRST_FENCE)
     fixed = _fixed(rows, [doc for doc, _ in known], ranked.leads, candidates, originals, counter, budget_tokens - spent)
     chosen, selection = fill_budget(candidates, budget_tokens=budget_tokens, counter=counter, spent=spent, fixed=fixed)
-    reasons = find_reasons(snapshot, ranked, [known[at][0] for at in sorted(chosen)], records, question)
-    entries = tuple(make_entry(rows[at], option, share * known[at][1], reasons[known[at][0]]) for at, option in sorted(chosen.items()))
-    spans = merge_spans((*said, *render([(rows[at], option) for at, option in sorted(chosen.items())])))
+    shown = [(ranks[number], option) for number, option in sorted(chosen.items(), key=lambda pick: (ranks[pick[0]], pick[0]))]
+    reasons = find_reasons(snapshot, ranked, list(dict.fromkeys(known[at][0] for at, _ in shown)), records, question)
+    entries = tuple(make_entry(rows[at], option, share * known[at][1], reasons[known[at][0]]) for at, option in shown)
+    spans = merge_spans((*said, *render([(rows[at], option) for at, option in shown])))
     tokens, fence_tokens = count_tokens(spans, counter)
     skipped = tuple(dict.fromkeys([*deadline.skipped, *(() if embedder else ("vector: no embedder is chosen",))]))
     return Packet(
@@ -155,6 +174,73 @@ def _describe_standings(snapshot: Snapshot, rows: Sequence[Record], originals: O
         record.id: describe_standing(record, status, replaced.get(record.id, ("", ""))[0])
         for record, status in zip(held, statuses, strict=True)
     }
+
+
+def _part_candidates(
+    snapshot: Snapshot,
+    docs: Sequence[int],
+    showings: Sequence[DisplayLimit],
+    utility: Sequence[float],
+    weights: Mapping[str, float],
+    originals: OriginalCache,
+    counter: TokenCounter,
+) -> list[tuple[int, Candidate]]:
+    """Return (position in `showings`, candidate) of the likeliest parts of what may be shown in text and is long or holds other records.
+
+    weights  of the question's terms. Of what holds other records only the lines between those are parts.
+    """
+    documents = snapshot.documents
+    found: list[tuple[int, float]] = []
+    places: list[tuple[Record, int, int]] = []
+    for at, (doc, showing) in enumerate(zip(docs, showings, strict=True)):
+        record, whole = showing.record, showing.record.full_text
+        count = whole.end_line - whole.start_line + 1
+        if record.session or showing.resolution_max < Resolution.FULL or not whole.blob or not whole.start_line:
+            continue
+        if whole.end - whole.start > PARTED_BYTES_MAX or (not showing.is_container and count < PARTED_LINES_MIN):
+            continue
+        runs = [(0, count - 1)]
+        if showing.is_container:
+            inner = np.flatnonzero((documents.parent == doc) & documents.alive)
+            first = documents.start_line[inner].astype(np.int64) - whole.start_line
+            last = first + documents.lines[inner] - 1
+            runs = find_gaps(count, list(zip(first.tolist(), last.tolist(), strict=True)))
+        if not runs:
+            continue
+        originals.read((whole,))
+        head = _head(record)
+        for begin, end, share in find_parts(originals.text_of(whole), runs, weights):
+            first, last = whole.start_line + begin, whole.start_line + end
+            if head is not None and first <= head.end_line + BLANK_LINES_MAX:
+                first, last = min(first, head.start_line), max(last, head.end_line)
+            found.append((at, utility[at] * PART_UTILITY * share**0.5))
+            places.append((record, first, last))
+    options = build_part_options(places, originals, counter.count_unrounded_many)
+    return [
+        (at, Candidate(record.id, value, group_name(record), (option,), {option.resolution: 1.0}))
+        for (at, value), (record, _, _), option in zip(found, places, options, strict=True)
+    ]
+
+
+def _head(record: Record) -> RecordText | None:
+    return next((text for text in record.texts if text.resolution == Resolution.FOLDED), None)
+
+
+def _shows_head(record: Record, option: Option) -> bool:
+    head = _head(record)
+    return head is not None and option.start <= head.start_line and head.end_line <= option.end
+
+
+def _with_part(candidate: Candidate, part: Candidate) -> Candidate:
+    """Return a candidate with a part of its record as one more way to show it, before the whole."""
+    [option] = part.options
+    known = candidate.utilities or [candidate.weight * UTILITY[each.resolution] * length_factor(each) for each in candidate.options]
+    rows = list(zip(candidate.options, known, strict=True))
+    rows.append((option, part.weight * length_factor(option)))
+    rows.sort(key=lambda row: (row[0].is_whole, row[0].resolution))
+    return Candidate(
+        candidate.id, candidate.weight, candidate.group, tuple(each for each, _ in rows), None, tuple(value for _, value in rows)
+    )
 
 
 def _fixed(
