@@ -22,6 +22,23 @@ def test_parts_lie_where_the_terms_are_and_do_not_leave_their_stretch() -> None:
     assert len(parts) == PARTS_MAX
 
 
+def test_parts_of_one_stretch_do_not_overlap() -> None:
+    lines = ["the valve" if at in (40, 47, 60) else f"line {at}" for at in range(200)]
+
+    parts = sorted(find_parts("\n".join(lines), [(0, 199)], {"valve": 1.0}))
+
+    assert len(parts) == PARTS_MAX
+    assert parts[0][1] < parts[1][0]
+
+
+def test_signs_that_grow_in_lower_case_do_not_move_the_lines() -> None:
+    lines = ["\u0130" * 40, *(f"line {at}" for at in range(60)), "the valve"]
+
+    [(first, last, _)] = find_parts("\n".join(lines), [(0, 61)], {"valve": 1.0})
+
+    assert (last, last - first + 1) == (61, PART_LINES)
+
+
 def test_a_text_without_the_terms_has_no_parts() -> None:
     assert not find_parts("a\nb\n", [(0, 1)], {"valve": 1.0})
     assert not find_parts("valve\nb\n", [(1, 1)], {"valve": 1.0})
@@ -49,6 +66,22 @@ def test_the_likely_lines_of_a_long_function_are_shown(tmp_path: Path) -> None:
     assert entry.start <= 602 <= entry.end
     assert entry.text.splitlines()[1:] == text.splitlines()[entry.start - 1 : entry.end]
     assert packet.tokens + packet.fence_tokens <= 1_000
+
+
+def test_lines_around_a_quoted_place_are_shown_once(tmp_path: Path) -> None:
+    steps = [f"    step_{at} = load({at})" for at in range(900)]
+    for at in (600, 636, 644, 650, 655):
+        steps[at] = "    valve = open_valve('mooring')"
+    root = tmp_path / "repo"
+    root.mkdir()
+    (root / "app.py").write_text("def build():\n" + "\n".join(steps) + "\n")
+    with clew.open(settings=Settings(tmp_path / "home", jobs=1), is_in_memory=True) as engine:
+        engine.index(root)
+        packet = engine.retrieve(root, "the mooring valve fails at app.py:602 in build", budget_tokens=3_000, tokenizer="chars4")
+
+    shown = [line for entry in packet.entries if entry.name == "build" for line in range(entry.start, entry.end + 1)]
+    assert 602 in shown
+    assert len(shown) == len(set(shown))
 
 
 def test_what_stands_between_the_members_of_a_type_is_shown(tmp_path: Path) -> None:

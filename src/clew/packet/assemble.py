@@ -66,6 +66,12 @@ class Candidate:
     utility: dict[Resolution, float] | None = None
     utilities: tuple[float, ...] = ()
 
+    @property
+    def utility_by_option(self) -> tuple[float, ...]:
+        """Return what each option is worth."""
+        share = self.utility or UTILITY
+        return self.utilities or tuple(self.weight * share[option.resolution] * length_factor(option) for option in self.options)
+
 
 @dataclass(slots=True)
 class Selection:
@@ -158,10 +164,7 @@ def _steps(candidates: Sequence[Candidate], heading: Callable[[str], float]) -> 
         if candidate.group not in anchored:
             anchored.add(candidate.group)
             extra = heading(candidate.group)
-        share = candidate.utility or UTILITY
-        utilities = candidate.utilities or tuple(
-            candidate.weight * share[option.resolution] * length_factor(option) for option in candidate.options
-        )
+        utilities = candidate.utility_by_option
         points = [(option.tokens + extra, utilities[at], at) for at, option in enumerate(candidate.options)]
         tokens, gained = 0.0, 0.0
         for point in _hull(points):

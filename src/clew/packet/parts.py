@@ -40,11 +40,14 @@ def find_parts(text: str, runs: Sequence[tuple[int, int]], weights: Mapping[str,
     padded = np.convolve(lines, 1.0 - np.abs(np.arange(-REACH, REACH + 1)) / (REACH + 1))
     left = np.where(is_allowed, padded[REACH : REACH + len(lines)], -1.0)
     written = text.split("\n")
+    free = list(runs)
     found: list[tuple[int, int, float]] = []
     while len(found) < PARTS_MAX and left[at := int(np.argmax(left))] > 0:
-        first, last = next(run for run in runs if run[0] <= at <= run[1])
+        first, last = run = next(run for run in free if run[0] <= at <= run[1])
         end = min(last, max(first, at - PART_LINES // 2) + PART_LINES - 1)
         begin = max(first, end - PART_LINES + 1)
+        free.remove(run)
+        free += [(first, begin - 1), (end + 1, last)]
         left[begin : end + 1] = -1.0
         if (share := float(lines[begin : end + 1].sum()) / total) > 0:
             filled = [line for line in range(begin, end + 1) if written[line].strip()]
@@ -63,13 +66,14 @@ def find_gaps(count: int, inner: Sequence[tuple[int, int]]) -> list[tuple[int, i
 
 def _weigh_lines(text: str, weights: Mapping[str, float]) -> NDArray[np.float64]:
     """Return (lines,) float64 the weights of the terms that each line holds, each counted once."""
-    starts = [0, *(found.end() for found in re.finditer("\n", text))]
+    lowered = text.lower()  # may be longer than the text; its lines are the same
+    starts = [0, *(found.end() for found in re.finditer("\n", lowered))]
     out = np.zeros(len(starts), np.float64)
     if not weights:
         return out
     longest_first = sorted(weights, key=lambda term: (-len(term), term))
     pattern = re.compile("|".join(map(re.escape, longest_first)))
-    held = sorted({(bisect_right(starts, found.start()) - 1, found[0]) for found in pattern.finditer(text.lower())})
+    held = sorted({(bisect_right(starts, found.start()) - 1, found[0]) for found in pattern.finditer(lowered)})
     for line, term in held:
-        out[min(line, len(out) - 1)] += weights[term]
+        out[line] += weights[term]
     return out

@@ -6,11 +6,12 @@ Pure over a Snapshot. Code and sessions share one ranking and one budget.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import ceil
 
 import numpy as np
 
-from clew.packet.assemble import UTILITY, Candidate, Option, Selection, assemble, discount_by_group, length_factor
+from clew.packet.assemble import Candidate, Option, Selection, assemble, discount_by_group
 from clew.packet.options import (
     BLANK_LINES_MAX,
     DisplayLimit,
@@ -233,14 +234,9 @@ def _shows_head(record: Record, option: Option) -> bool:
 
 def _with_part(candidate: Candidate, part: Candidate) -> Candidate:
     """Return a candidate with a part of its record as one more way to show it, before the whole."""
-    [option] = part.options
-    known = candidate.utilities or [candidate.weight * UTILITY[each.resolution] * length_factor(each) for each in candidate.options]
-    rows = list(zip(candidate.options, known, strict=True))
-    rows.append((option, part.weight * length_factor(option)))
+    rows = [row for each in (candidate, part) for row in zip(each.options, each.utility_by_option, strict=True)]
     rows.sort(key=lambda row: (row[0].is_whole, row[0].resolution))
-    return Candidate(
-        candidate.id, candidate.weight, candidate.group, tuple(each for each, _ in rows), None, tuple(value for _, value in rows)
-    )
+    return replace(candidate, options=tuple(option for option, _ in rows), utilities=tuple(value for _, value in rows))
 
 
 def _fixed(
@@ -368,7 +364,7 @@ def _first_price(candidate: Candidate) -> float:
 
 
 def _around(fixed: Mapping[int, Option], candidates: Sequence[Candidate]) -> set[int]:
-    """Candidates of the same file whose text would show the lines of a fixed one again."""
+    """Candidates of the same file whose text would show lines of a fixed one again."""
     spans = [(candidates[at].group, option.start, option.end) for at, option in fixed.items() if option.resolution >= Resolution.FOLDED]
     return {
         at
@@ -377,7 +373,7 @@ def _around(fixed: Mapping[int, Option], candidates: Sequence[Candidate]) -> set
         for option in candidate.options[-1:]
         if option.resolution >= Resolution.FOLDED
         for group, start, end in spans
-        if group == candidate.group and option.start <= start and end <= option.end
+        if group == candidate.group and option.start <= end and start <= option.end
     }
 
 
