@@ -141,7 +141,7 @@ def test_a_vector_finds_what_points_the_same_way() -> None:
     data = pack_postings([document("a.py", "x"), document("a.py", "y")], embedder=Toy())
     index = Documents.build([(("file:a.py", 0, "d"), data)])
 
-    found = compute_similarity(index, np.array([0.1, 2.0], np.float32), prefix="")
+    found = compute_similarity(index, np.array([0.1, 2.0], np.float32), np.ones(index.size, np.bool_))
 
     assert found.argmax() == 1
     assert found[1] == pytest.approx(0.99875, abs=0.01)
@@ -208,12 +208,24 @@ def test_the_nearest_of_many_are_found_by_their_signs() -> None:
     rows = Random(1).embed(names)
     query = rows[7] + 0.5 * rows[8]
 
-    found = compute_similarity(index, query, prefix="file:")
+    found = compute_similarity(index, query, np.ones(index.size, np.bool_))
 
     exact = rows @ query / (np.linalg.norm(rows, axis=1) * np.linalg.norm(query))
     assert found.argsort()[::-1][:2].tolist() == exact.argsort()[::-1][:2].tolist() == [7, 8]
     assert 400 <= np.count_nonzero(found) < 1000
     assert found[7] == pytest.approx(exact[7], abs=0.02)
+
+
+def test_only_documents_that_are_asked_for_take_a_place_among_the_nearest() -> None:
+    names = [f"f{number}" for number in range(3000)]
+    index = Documents.build([(("file:a.py", 0, "d"), pack_postings([document("a.py", name) for name in names], embedder=Random(1)))])
+    rows = Random(1).embed(names)
+    farthest = int((rows @ rows[7]).argmin())
+    mask = np.arange(index.size) == farthest
+
+    found = compute_similarity(index, rows[7], mask)
+
+    assert np.flatnonzero(found).tolist() == [farthest]
 
 
 def test_of_a_run_of_digits_without_end_only_the_beginning_is_kept() -> None:

@@ -20,7 +20,6 @@ from clew.ranking.question import Question
 from clew.recall.evidence import Candidates, describe_answer, describe_turns, find_name_terms, find_names
 from clew.recall.model import load_model, score_turns
 from clew.recall.scores import (
-    PREFIX,
     Floats,
     Ints,
     Scores,
@@ -259,7 +258,7 @@ def _held_by_session(threads: Threads, held: Sequence[tuple[str, Ints]]) -> dict
 
 def _by_vectors(documents: Documents, threads: Threads, vector: NDArray[np.float32]) -> Floats:
     """(sessions,) cosine of each session's nearest turn, scaled to the best."""
-    near_turns = compute_similarity(documents, vector, prefix=PREFIX)[threads.docs]
+    near_turns = compute_similarity(documents, vector, threads.mask)[threads.docs]
     near = np.zeros(len(threads.names))
     np.maximum.at(near, threads.sessions, near_turns.astype(np.float64))
     return near / max(float(near.max()), 1e-9)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from clew.records import MatchKind, MatchReason
 from clew.store.absence import Absence, find_absence
@@ -202,14 +203,13 @@ def search(documents: Documents, names: Names, query: Query, allows: Callable[[s
     return SearchResult(code, sessions, reasons, committed, places, absence)
 
 
-def compute_similarity(documents: Documents, query: Floats, *, prefix: str) -> Floats:
+def compute_similarity(documents: Documents, query: Floats, mask: NDArray[np.bool_]) -> Floats:
     """Return the cosine of `query` (dims,) with the nearest documents, (n,) float32; 0 for all others and where there is no vector.
 
-    prefix   search among the sources whose name begins so.
-    Cost     one pass over the sign bits (dims / 8 bytes a document), then RESCORED cosines.
+    mask  (n,) the documents among which the nearest are looked for.
+    Cost  one pass over the sign bits (dims / 8 bytes a document), then RESCORED cosines.
     """
     scores = np.zeros(documents.size, np.float32)
-    mask = documents.search_scope(prefix).mask
     norm = float(np.linalg.norm(query)) or 1.0
     signs = np.packbits(query > 0)
     for shard, offset, bits in zip(documents.shards, documents.offsets, documents.sign_bits, strict=True):
@@ -272,7 +272,7 @@ def _top_sums(documents: Documents, word: Floats) -> Floats:
 def _near(documents: Documents, query: Query, prefix: str) -> Floats:
     if query.vector is None:
         return np.zeros(documents.size, np.float32)
-    return _scaled(np.maximum(compute_similarity(documents, query.vector, prefix=prefix), np.float32(0)))
+    return _scaled(np.maximum(compute_similarity(documents, query.vector, documents.search_scope(prefix).mask), np.float32(0)))
 
 
 def _by_names(names: Names, wanted: Sequence[tuple[str, float, MatchKind]], channel: _Channel) -> None:
