@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import string
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import exp
 from pathlib import Path
 
@@ -201,7 +201,7 @@ def shift_chunks(chunks: Sequence[SessionChunk]) -> Iterator[tuple[SessionChunk,
 
 
 def _chunk(pieces: Sequence[SessionPiece], state: str) -> SessionChunk:
-    return replace(SessionChunk((), state, 0), pieces=tuple(pieces), tokens=round(sum(piece.size for piece in pieces)))
+    return SessionChunk(tuple(pieces), state, round(sum(piece.size for piece in pieces)))
 
 
 def count_lines(chunk: SessionChunk) -> int:

@@ -26,7 +26,7 @@ import apsw
 import numpy as np
 
 from bench.doors import ingest_into, opened, retrieve
-from bench.forget.year import BEGIN, COPIES, STEP_DAYS, count_questions, list_sessions, write_copy
+from bench.forget.year import BEGIN, COPIES, STEP_DAYS, list_sessions, make_questions, write_copy
 from bench.machine import provenance, write_result
 from clew.engine import Engine
 from clew.lifecycle.forget import DAY_NS, ForgetRules, forget_idle, record_use
@@ -135,7 +135,7 @@ def compare(kept: Engine, forgotten: Engine, tree: Path, asked: int, timed: int)
         read_back = sum(before.get(name) == text for name, text in texts.items())
         spoken = [record for record in archived if record.kind in SPEECH and len(texts[record.id].split()) > 12]
         sampled = chance.sample(spoken, min(asked, len(spoken)))
-        questions = count_questions([texts[record.id] for record in sampled])
+        questions = make_questions([texts[record.id] for record in sampled])
     result: dict[str, Any] = {
         "records": len(records),
         "archived": len(archived),

@@ -63,7 +63,7 @@ def _changed(value: Any, key: str, copy: int, shift: timedelta, session: str) ->
     return _LONG_WORD.sub(rf"\1{mark}", value) if " " in value and len(value) > 60 else value
 
 
-def count_questions(texts: Sequence[str], words_max: int = 8) -> list[str]:
+def make_questions(texts: Sequence[str], words_max: int = 8) -> list[str]:
     """Return a question for each text: its words that fewest of the others have."""
     words = [set(re.findall(r"[A-Za-z_]{4,24}", text)) for text in texts]
     among: dict[str, int] = {}

@@ -150,7 +150,7 @@ def compress_session(
     for number, part in enumerate(parts, 1):
         if progress:
             progress("compressing", number - 1, len(parts))
-        request = build_prompt(part, part.state)
+        request = build_prompt(part)
         record_id = make_id(KIND, PROMPT_VERSION, model.name, source, SYSTEM_PROMPT, request.text)
         with reader.snapshot(LOCAL, workspace) as snapshot:
             [status] = snapshot.statuses([record_id])

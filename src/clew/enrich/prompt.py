@@ -51,12 +51,8 @@ class CompressionPrompt:
     masked: int
 
 
-def build_prompt(chunk: SessionChunk, state: str, ask: str = "") -> CompressionPrompt:
-    """Build the request that has a model compress one part of a session.
-
-    state  what is known where the part begins, "" for nothing.
-    ask    what is asked of the lines; "" for what to keep and to drop.
-    """
+def build_prompt(chunk: SessionChunk) -> CompressionPrompt:
+    """Build the request that has a model compress one part of a session."""
     rows: list[str] = []
     lines: list[str] = []
     for piece in chunk.pieces:
@@ -66,10 +62,10 @@ def build_prompt(chunk: SessionChunk, state: str, ask: str = "") -> CompressionP
             rows.append(f"L{len(lines)}| {lines[-1]}")
     quoted = "\n".join(rows)
     nonce = make_nonce(quoted)
-    known = _clean(state).strip("\n")
+    known = _clean(chunk.state).strip("\n")
     mark = make_nonce(known)
     before = f"<<{mark} where the part begins>>\n{known}\n<<{mark} end>>\n" if known else ""
-    asked = ask or ASK.format(kept=max(1, round(len(lines) * KEPT_SHARE)), count=len(lines))
+    asked = ASK.format(kept=max(1, round(len(lines) * KEPT_SHARE)), count=len(lines))
     masked = (quoted + known).count(MASK_PREFIX.decode())  # most were masked before the session was stored
     return CompressionPrompt(f"<<{nonce} lines>>\n{quoted}\n<<{nonce} end>>\n{before}{asked}", tuple(lines), masked)
 

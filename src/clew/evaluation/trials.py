@@ -12,19 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-import msgspec
-
 from clew.errors import NotReadable
 from clew.evaluation.outcomes import ReadSession, measure_outcome, read_session
-from clew.transcript.dialects.values import mapping_or_empty, parse_time_ns
-from clew.transcript.parse import read_first_bytes
-from clew.transcript.session_files import SessionFiles, find_sessions
+from clew.transcript.session_files import find_begin, find_sessions
 from clew.trial.log import Assignment, Trial
 from clew.trial.outcome import SessionOutcome
 
 DAY_NS = 86_400_000_000_000
 FINAL_DAYS, FINAL_DAYS_MAX = 1, 7  # guesses: most sessions are gone on with on the same day or not at all
-HEAD_BYTES = 64 << 10  # of a transcript, in which its first time stands
 
 AddedFiles: TypeAlias = Callable[[str, str], Sequence[tuple[int, str]]]
 """Given the folder of a repository and a session: (time of the prompt in ns, path) of each file that was named beside its prompts."""
@@ -89,14 +84,5 @@ def _list_transcripts(folders: Sequence[Path]) -> Iterator[_Found]:
             for session in find_sessions(folder):
                 if session.client and not session.agent:
                     with suppress(OSError):
-                        yield _describe(session)
-
-
-def _describe(session: SessionFiles) -> _Found:
-    first_ns = 0
-    for line in read_first_bytes(session.path, HEAD_BYTES).split(b"\n"):
-        with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # cut, or broken
-            first_ns = parse_time_ns(mapping_or_empty(msgspec.json.decode(line)).get("timestamp"))
-        if first_ns:
-            break
-    return _Found(session.id, session.path, first_ns, session.path.stat().st_mtime_ns)
+                        path = session.path
+                        yield _Found(session.id, path, find_begin(path), path.stat().st_mtime_ns)

@@ -33,7 +33,7 @@ def _table(name: str) -> dict[str, frozenset[str]]:
 CHECKS, READING_CHECKS, CHECKS_WITH = _words("checks"), _words("reading_checks"), _table("checks_with")
 RUNNERS, PREPARATIONS, FILTERS, READERS = _words("runners"), _words("preparations"), _words("filters"), _words("readers")
 LOOKS, ASKS, GIT_ASKS, SEARCHES, FINDS = _words("looks"), _words("asks"), _words("git_asks"), _words("searches"), _words("finds")
-WEB, FORMATTERS, INSTALLERS = _words("web"), _words("formatters"), _words("installers")
+WEB, FORMATTERS = _words("web"), _words("formatters")
 INTERPRETERS, INLINE_OPTIONS, INLINE_WRITES = _words("interpreters"), _words("inline_options"), _words("inline_writes")
 GIT_LOOKS, GIT_LOOKS_BARE, GIT_LOOKS_WITH = _words("git_looks"), _words("git_looks_bare"), _table("git_looks_with")
 GH_LOOKS, GH_WRITES, CURL_WRITES, FIND_WRITES = _words("gh_looks"), _words("gh_writes"), _words("curl_writes"), _words("find_writes")

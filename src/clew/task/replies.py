@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import takewhile
+from operator import eq
 
 from clew.task.vocabulary import load_toml
 
@@ -442,10 +443,7 @@ def _related(some: frozenset[str], others: frozenset[str]) -> int:
     """The number of `some` that share most of a stem with one of the others: migrieren, Migration."""
 
     def is_related(one: str, other: str) -> bool:
-        common, shorter = (
-            sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))),
-            min(len(one), len(other)),
-        )
+        common, shorter = sum(takewhile(bool, map(eq, one, other))), min(len(one), len(other))
         return common == shorter or (common >= RELATED_CHARS_MIN and common * 3 >= shorter * 2)
 
     return sum(any(is_related(one, other) for other in others) for one in some)

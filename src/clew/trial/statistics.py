@@ -138,7 +138,7 @@ def compare_means(
 
 
 def _student(z: float, freedom: int) -> float:
-    """The quantile of Student's t where that of the normal is `z`, within 2 % from three degrees of freedom on. Source: Fisher 1926."""
+    """The quantile of Student's t where that of the normal is `z`, within 2 % from four degrees of freedom on. Source: Fisher 1926."""
     return z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
 
 

@@ -128,10 +128,6 @@ class PostgresStore:
         with self._reading(self.tenant) as connection:
             return [Tombstone(*row) for row in connection.fetch_all("tombstones.all")]
 
-    def describe_index_origin(self, workspace: str) -> str:
-        """Return in words where the index in memory came from, such as "snapshot"; "" if there is none."""
-        return self._indexes.describe_origin(_cache_key(self.tenant, workspace))
-
     def close(self) -> None:
         """Close all connections that are not in use; indexes that were handed out stay usable."""
         self._pool.close()
