@@ -30,7 +30,6 @@ from clew.records import (
     Record,
     TaskState,
     TextReplacement,
-    TokenUsage,
     ToolCall,
     ToolKind,
     ToolResult,
@@ -94,11 +93,11 @@ def test_every_public_argument_is_an_observation_or_plain_words(call: Callable[.
     for name in arguments:
         reachable |= parts_of(hints[name])
 
-    assert reachable <= PLAIN | {Observation, TokenUsage, Clues, StackFrame}
+    assert reachable <= PLAIN | {Observation, Clues, StackFrame}
 
 
 def test_an_observation_can_carry_nothing_that_a_pipeline_made() -> None:
-    assert parts_of(Observation) <= PLAIN | {Observation, TokenUsage}
+    assert parts_of(Observation) <= PLAIN | {Observation}
 
 
 @pytest.mark.parametrize("made", MADE_BY_PIPELINES, ids=lambda made: made.__name__)

@@ -4,7 +4,7 @@ from clew.records.as_of import AsOf
 from clew.records.deltas import Blob, Delta, SourceState, Supersession
 from clew.records.edges import SEMANTIC_SOURCE, THOUGHT_KIND, Edge, EdgeKind
 from clew.records.marks import EVERY_LINE, ClaimPart, Correction, Mark, Noise, Pin, PinnedLines
-from clew.records.observations import Observation, ObservationKind, TokenUsage
+from clew.records.observations import Observation, ObservationKind
 from clew.records.packets import Packet, PacketEntry, Withheld
 from clew.records.reasons import EndKind, EndReason, MatchKind, MatchReason, Remark, RemarkKind
 from clew.records.records import Layer, Record, RecordText, Resolution, Status, Tier, Trust, make_handle, make_id
@@ -119,7 +119,6 @@ __all__ = [
     "TaskState",
     "TextReplacement",
     "Tier",
-    "TokenUsage",
     "ToolCall",
     "ToolKind",
     "ToolResult",

@@ -24,16 +24,6 @@ class ObservationKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class TokenUsage:
-    """Token counts that the model's provider billed for one reply."""
-
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cache_read_tokens: int = 0
-    cache_write_tokens: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Observation:
     """One event of a session: a prompt, a message, a tool call or its result, or something that the client inserted.
 
@@ -74,7 +64,6 @@ class Observation:
     model: str = ""
     version: str = ""
     at_ns: int = 0
-    usage: TokenUsage | None = None
     is_meta: bool = False
     call: ToolCall | None = None
     view: FileView | None = None

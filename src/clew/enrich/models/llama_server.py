@@ -25,7 +25,6 @@ class _Settings(msgspec.Struct):
 
 
 class _Props(msgspec.Struct):
-    total_slots: int
     model_path: str
     build_info: str
     default_generation_settings: _Settings
@@ -74,7 +73,6 @@ class ServerProps:
     quantisation: str
     context: int
     adapters: str
-    slots: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +107,7 @@ class LlamaServer:
         told = self._client.get("/props", lambda data: msgspec.json.decode(data, type=_Props))
         made = told.default_generation_settings
         adapters = msgspec.json.encode(made.params.get("lora", [])).decode()
-        return ServerProps(told.model_path, told.build_info, told.model_ftype, made.n_ctx, adapters, told.total_slots)
+        return ServerProps(told.model_path, told.build_info, told.model_ftype, made.n_ctx, adapters)
 
     def tokenize(self, text: str) -> list[int]:
         """Return the token ids of a rendered prompt, with what the model puts in front of each."""

@@ -24,7 +24,6 @@ from clew.records import (
     PlanChange,
     QuestionAnswer,
     TextReplacement,
-    TokenUsage,
     ToolCall,
     ToolKind,
     ToolResult,
@@ -155,7 +154,6 @@ class _ToolUseResult(msgspec.Struct, rename="camel"):
 
 
 class _Memory(ParserState):
-    usage: dict[str, int] = msgspec.field(default_factory=dict[str, int])  # message id: output tokens already counted
     side: dict[str, str] = msgspec.field(default_factory=dict[str, str])  # uuid in a sidechain: agent
     queue: list[str] = msgspec.field(default_factory=list[str])  # prompts typed while the agent works
     handed: list[str] = msgspec.field(default_factory=list[str])  # taken from the queue in mid-turn, not yet seen as an attachment
@@ -435,58 +433,32 @@ class _Parser(LineParser):
         model = text_or_empty(message.get("model"))
         if record.is_api_error_message:
             return [self._observed(record, index, ObservationKind.NOTE, render_content(content), agent, tool="api_error", is_error=True)]
-        usage = self._usage(message)
         observations: list[Observation] = []
         blocks: list[object] = [{"type": "text", "text": content}] if isinstance(content, str) else list_or_empty(content)
         for item in blocks:
             block = mapping_or_empty(item)
             kind = text_or_empty(block.get("type"))
             if kind in ("tool_use", "server_tool_use", "mcp_tool_use"):
-                observation = self._call(record, index, block, agent, model, usage)
+                observation = self._call(record, index, block, agent, model)
             elif kind in _THINKING:
                 text = text_or_empty(block.get("thinking"))
-                observation = self._observed(record, index, ObservationKind.THINKING, text, agent, model=model, usage=usage)
+                observation = self._observed(record, index, ObservationKind.THINKING, text, agent, model=model)
             elif kind.endswith("_tool_result"):
                 observation = self._result(record, index, block, agent)
             else:
-                observation = self._observed(
-                    record, index, ObservationKind.MESSAGE, render_content([item]), agent, model=model, usage=usage
-                )
+                observation = self._observed(record, index, ObservationKind.MESSAGE, render_content([item]), agent, model=model)
             observations.append(observation)
-            usage = None
         return observations
 
-    def _call(
-        self, record: _Line, index: int, block: Mapping[str, object], agent: str, model: str, usage: TokenUsage | None
-    ) -> Observation:
+    def _call(self, record: _Line, index: int, block: Mapping[str, object], agent: str, model: str) -> Observation:
         tool, call_id, inputs = text_or_empty(block.get("name")), text_or_empty(block.get("id")), block.get("input")
         self._keep_tool(call_id, tool)
         arguments = encode_compact_json(inputs)
         call = replace(DIALECT.build_tool_call(tool, mapping_or_empty(inputs), arguments), id=call_id, cwd=text_or_empty(record.cwd))
         return self._observed(
             record, index, ObservationKind.CALL, arguments, agent,
-            tool=tool, call_id=call_id, arguments=arguments, model=model, usage=usage, call=call,
+            tool=tool, call_id=call_id, arguments=arguments, model=model, call=call,
         )  # fmt: skip
-
-    def _usage(self, message: Mapping[str, object]) -> TokenUsage | None:
-        """Usage once per message: each block repeats it, and only the last of them may know all output tokens."""
-        usage = mapping_or_empty(message.get("usage"))
-        if not usage:
-            return None
-        key = text_or_empty(message.get("id"))
-        output_tokens = int_or_zero(usage.get("output_tokens"))
-        counted = self._memory.usage
-        before = counted.get(key) if key else None
-        counted[key] = max(output_tokens, before or 0)
-        drop_oldest(counted, 64)
-        if before is not None:
-            return TokenUsage(output_tokens=output_tokens - before) if output_tokens > before else None
-        return TokenUsage(
-            int_or_zero(usage.get("input_tokens")),
-            output_tokens,
-            int_or_zero(usage.get("cache_read_input_tokens")),
-            int_or_zero(usage.get("cache_creation_input_tokens")),
-        )
 
     def _system(self, record: _Line, index: int) -> list[Observation]:
         kind = text_or_empty(record.subtype)

@@ -23,7 +23,6 @@ from clew.records import (
     ObservationKind,
     PlanChange,
     TextReplacement,
-    TokenUsage,
     ToolCall,
     ToolKind,
     ToolResult,
@@ -74,7 +73,6 @@ class _EventMessage(msgspec.Struct):
     exit_code: object = None
     success: object = None
     changes: msgspec.Raw = msgspec.Raw()
-    info: object = None
     message: object = None
     reason: object = None
 
@@ -84,7 +82,6 @@ class _Memory(ParserState):
     branch: str = ""
     model: str = ""
     version: str = ""
-    billed: int = 0  # total tokens of the last usage report, to skip its repetitions
     exits: dict[str, int] = msgspec.field(default_factory=dict[str, int])
     patches: dict[str, list[tuple[str, list[tuple[int, int, int]]]]] = msgspec.field(
         default_factory=dict[str, list[tuple[str, list[tuple[int, int, int]]]]]
@@ -325,8 +322,6 @@ class _Parser(LineParser):
                     (path, [astuple(hunk) for hunk in parse_diff_hunks(text_or_empty(mapping_or_empty(change).get("unified_diff")))])
                     for path, change in changes.items()
                 ]
-        elif kind == "token_count":
-            return self._billed(mapping_or_empty(message.info), index, at_ns)
         elif kind == "error":
             return [self._observed(index, at_ns, ObservationKind.NOTE, text_or_empty(message.message), tool="api_error", is_error=True)]
         elif kind == "turn_aborted":
@@ -334,16 +329,6 @@ class _Parser(LineParser):
         elif kind not in _SILENT_EVENTS:
             self._count_unknown(f"event_msg/{kind}")
         return []
-
-    def _billed(self, info: Mapping[str, object], index: int, at_ns: int) -> list[Observation]:
-        total = int_or_zero(mapping_or_empty(info.get("total_token_usage")).get("total_tokens"))
-        last = mapping_or_empty(info.get("last_token_usage"))
-        if not last or total == self._memory.billed:
-            return []
-        self._memory.billed = total
-        cached = int_or_zero(last.get("cached_input_tokens"))
-        usage = TokenUsage(max(0, int_or_zero(last.get("input_tokens")) - cached), int_or_zero(last.get("output_tokens")), cached)
-        return [self._observed(index, at_ns, ObservationKind.NOTE, "", tool="token_count", usage=usage)]
 
     def _compacted(self, payload: Mapping[str, object], index: int, at_ns: int) -> list[Observation]:
         summary = text_or_empty(payload.get("message"))

@@ -9,7 +9,7 @@ from typing import ClassVar, TypedDict
 
 import msgspec
 
-from clew.records import FileView, Observation, TokenUsage, ToolCall
+from clew.records import FileView, Observation, ToolCall
 from clew.task.bounded import drop_oldest
 
 REMEMBERED_MAX = 512  # calls, links and record types kept between lines; the widest real session had 40 calls under way
@@ -46,7 +46,6 @@ class ObservationDetails(TypedDict, total=False):
     arguments: str
     is_error: bool | None
     exit_code: int | None
-    usage: TokenUsage | None
     is_meta: bool
     call: ToolCall | None
     view: FileView | None
