@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import clew
 from clew.engine import Engine
-from clew.errors import NothingSaid, NothingStored, UnknownMoment, UsageError
+from clew.errors import NothingSaid, NothingStored, UnknownHandle, UnknownMoment, UsageError
 from clew.records import AsOf, MatchKind, Packet
 from clew.settings import Settings
 from clew.usecases.write import NewNote
@@ -237,6 +237,10 @@ def test_an_answer_as_of_a_branch_is_of_its_sessions(engine: Engine, repo: Path,
     engine.ingest([on_main.path, on_other.path], repo=repo)
     as_of = engine.find_as_of(repo, "sqlite-ledger")
     assert as_of.branch == "sqlite-ledger"
+    git(repo, "update-ref", "refs/remotes/origin/sqlite-ledger", "HEAD")
+    assert engine.find_as_of(repo, "origin/sqlite-ledger") == as_of
+    git(repo, "commit", "-q", "--allow-empty", "-m", "second")
+    assert engine.find_as_of(repo, "main~1") == AsOf(at_ns=as_of.at_ns, commit=as_of.commit)
     assert {turn.session for turn in engine.recall(repo, QUESTIONS[1], confidence_min=0.0, as_of=as_of).turns} == {"o"}
     text = look_up(engine, repo, as_of, QUESTIONS[1])
     assert "SQLite" in text
@@ -308,6 +312,20 @@ def test_a_time_before_anything_was_stored_is_said(engine: Engine, repo: Path) -
             ask(repo, "the tax rate", as_of=engine.find_as_of(repo, "2026-01-01"))
         assert "the first is of" in str(caught.value)
     assert engine.recall(repo, "the tax rate").as_of.generation > 0
+
+
+def test_the_first_instant_that_a_clock_counts_is_not_now(engine: Engine, repo: Path) -> None:
+    engine.index(repo)
+    with pytest.raises(NothingStored):
+        engine.recall(repo, "the tax rate", as_of=engine.find_as_of(repo, "1970-01-01T00:00Z"))
+
+
+@pytest.mark.parametrize("session", ["n" * 300, "/" + "n" * 5000])
+def test_the_state_of_what_can_be_no_file_is_a_sentence(engine: Engine, repo: Path, session: str) -> None:
+    engine.index(repo)
+    for as_of in (None, AsOf(at_ns=time.time_ns())):
+        with pytest.raises(UnknownHandle):
+            engine.describe_state(repo, session, as_of=as_of)
 
 
 def test_a_date_is_its_end_and_today_is_now(engine: Engine, repo: Path) -> None:

@@ -73,7 +73,7 @@ def reading_modules() -> set[str]:
     found: set[str] = set()
     for file in SOURCE.rglob("*.py"):
         text = file.read_text("utf-8")
-        for node in ast.walk(ast.parse(text)) if any(name in text for name in READING) else ():
+        for node in ast.walk(ast.parse(text)) if any(f"{name}(" in text for name in READING) else ():
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name):
                 name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id
                 if name in READING and not _is_own(node):

@@ -6,7 +6,6 @@ is not known.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,19 +14,17 @@ from pathlib import Path
 import msgspec
 
 LIST_NAME = "copies.jsonl"
-_BLOCK_BYTES = 1 << 20
 
 
 class Copy(msgspec.Struct, frozen=True):
     """A file that was written.
 
-    path  the bytes of its path as Latin-1, because JSON holds text alone; kind  "backup" or "export"; digest  BLAKE2b of its bytes.
+    path  the bytes of its path as Latin-1, because JSON holds text alone; kind  "backup" or "export".
     """
 
     path: str
     kind: str
     made_ns: int
-    digest: str
 
     @property
     def file(self) -> Path:
@@ -37,8 +34,8 @@ class Copy(msgspec.Struct, frozen=True):
 
 def note_copy(data_dir: Path, file: Path, kind: str, made_ns: int) -> None:
     """Add a copy that was written to the list, in place of an earlier one at its path. Raises OSError."""
-    whole = Path(os.path.realpath(file))
-    _write(data_dir, [*(copy for copy in list_copies(data_dir) if copy.file != whole), _describe(whole, kind, made_ns)])
+    written = Copy(os.fsencode(os.path.realpath(file)).decode("latin-1"), kind, made_ns)
+    _write(data_dir, [*(copy for copy in list_copies(data_dir) if copy.path != written.path), written])
 
 
 def list_copies(data_dir: Path) -> list[Copy]:
@@ -47,25 +44,10 @@ def list_copies(data_dir: Path) -> list[Copy]:
     with suppress(FileNotFoundError):
         for line in (data_dir / LIST_NAME).read_bytes().splitlines():
             with suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
-                found.append(msgspec.json.decode(line, type=Copy))
+                copy = msgspec.json.decode(line, type=Copy)
+                copy.path.encode("latin-1")
+                found.append(copy)
     return sorted(found, key=lambda copy: copy.path)
-
-
-def is_as_written(copy: Copy) -> bool:
-    """Return whether the file at a copy's path has the bytes that were written. Raises OSError."""
-    return _digest(copy.file) == copy.digest
-
-
-def _describe(file: Path, kind: str, made_ns: int) -> Copy:
-    return Copy(os.fsencode(file).decode("latin-1"), kind, made_ns, _digest(file))
-
-
-def _digest(file: Path) -> str:
-    digest = hashlib.blake2b(digest_size=32)
-    with file.open("rb") as stream:
-        while block := stream.read(_BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _write(data_dir: Path, copies: Sequence[Copy]) -> None:

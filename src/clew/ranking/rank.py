@@ -18,6 +18,7 @@ from clew.ranking.twins import add_twins
 from clew.ranking.weights import Weights
 from clew.records import EdgeKind, MatchKind, MatchReason, Record, Remark, RemarkKind, Status, Tier
 from clew.store.bm25 import find_holders
+from clew.store.documents import Numbers
 from clew.store.ports import Snapshot
 from clew.store.quoted_paths import find_files
 from clew.store.search import CODE, SearchResult
@@ -297,21 +298,18 @@ def _raised(
     return WeightedDocuments(seeds.docs, weights), noted
 
 
-def _aged(snapshot: Snapshot, seeds: WeightedDocuments) -> tuple[WeightedDocuments, dict[int, MatchReason], list[int]]:
+def _aged(snapshot: Snapshot, seeds: WeightedDocuments) -> tuple[WeightedDocuments, dict[int, MatchReason], Numbers]:
     """Weigh down what is no longer true or lives on a lower tier; return why, and the archived documents."""
     stale = snapshot.stale_or_cold()
     docs, owners = snapshot.documents.located([record_id for record_id, _ in stale])
-    weights, reasons, archived = seeds.weights.copy(), dict[int, MatchReason](), list[int]()
+    weights = seeds.weights.copy()
     places = np.minimum(np.searchsorted(seeds.docs, docs), max(len(seeds.docs) - 1, 0))
     is_found = seeds.docs[places] == docs if len(seeds.docs) else np.zeros(len(docs), np.bool_)
-    rows: list[list[int]] = np.stack([docs[is_found], owners[is_found], places[is_found]], axis=1).tolist()
-    for doc, owner, place in rows:
-        status = stale[owner][1]
-        weights[place] *= np.float32(_share(status))
-        reasons[doc] = _reason(status)
-        if status.tier == Tier.ARCHIVED:
-            archived.append(doc)
-    return WeightedDocuments(seeds.docs, weights), reasons, archived
+    docs, statuses = docs[is_found], [stale[owner][1] for owner in owners[is_found].tolist()]
+    weights[places[is_found]] *= np.array([_share(status) for status in statuses], np.float32)
+    reasons = {doc: _reason(status) for doc, status in zip(docs.tolist(), statuses, strict=True)}
+    is_archived = np.array([status.tier is Tier.ARCHIVED for status in statuses], np.bool_)
+    return WeightedDocuments(seeds.docs, weights), reasons, docs[is_archived]
 
 
 def _with_importance(snapshot: Snapshot, best: WeightedDocuments) -> WeightedDocuments:
@@ -322,12 +320,15 @@ def _with_importance(snapshot: Snapshot, best: WeightedDocuments) -> WeightedDoc
     return select_heaviest(snapshot, WeightedDocuments(best.docs, weights), len(best.docs))
 
 
+_TIER_REASONS = {tier: MatchReason(MatchKind.TIER, (tier.name.lower(),)) for tier in Tier}
+
+
 def _share(status: Status) -> float:
     share = SUPERSEDED_SHARE if not status.is_live else 1.0
-    return share * (FOLDED_SHARE if status.tier == Tier.FOLDED else 1.0)
+    return share * (FOLDED_SHARE if status.tier is Tier.FOLDED else 1.0)
 
 
 def _reason(status: Status) -> MatchReason:
     if status.is_live:
-        return MatchReason(MatchKind.TIER, (status.tier.name.lower(),))
+        return _TIER_REASONS[status.tier]
     return MatchReason(MatchKind.ENDED, (status.superseded_by,) if status.superseded_by else (), status.reason)

@@ -241,6 +241,11 @@ def describe_as_of(as_of: AsOf) -> str:
     return f"as of {when}{format_instant(as_of.at_ns) if as_of.at_ns else 'now'} (generation {as_of.generation})"
 
 
+def missing_spans(as_of: AsOf) -> Spans:
+    """Return a line for each thing of then that could not be read."""
+    return (outside_span("".join(f"missing: {sentence}\n" for sentence in as_of.missing)),) if as_of.missing else ()
+
+
 def as_of_to_json(as_of: AsOf) -> dict[str, object]:
     """Return what an answer was computed at as JSON; the instant is null for now."""
     return {

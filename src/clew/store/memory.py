@@ -291,7 +291,7 @@ class _MemoryRows:
 
     def stale_or_cold(self) -> list[tuple[str, Status]]:
         ids = sorted(record_id for record_id, held in self._space.holdings.items() if any(each.is_indexed for each in held.values()))
-        return list(self.statuses(ids).items())
+        return [pair for pair in self.statuses(ids).items() if rules.is_stale_or_cold(pair[1])]
 
     def begun_after(self, at_ns: int, known_by_ns: int) -> list[str]:
         found = self.statuses(self._space.holdings).items()

@@ -15,7 +15,7 @@ import msgspec
 import zstandard
 
 from clew.errors import InvalidDelta
-from clew.records import Delta, EndKind, EndReason, Status, Supersession
+from clew.records import Delta, EndKind, EndReason, Status, Supersession, Tier
 from clew.store.originals import digest_of
 from clew.text import postings
 
@@ -41,6 +41,11 @@ class PurgedKeys:
 def purged_status(reason: str, at_ns: int) -> Status:
     """Return the status of a record that was purged."""
     return Status(is_live=False, reason=EndReason(EndKind.PURGED, (reason,) if reason else ()), valid_to_ns=at_ns)
+
+
+def is_stale_or_cold(status: Status) -> bool:
+    """Return whether a record is no longer true, or lies below the hot tier."""
+    return not status.is_live or status.tier != Tier.HOT
 
 
 def is_purged(standing: Status) -> bool:

@@ -11,7 +11,7 @@ from functools import cached_property
 from types import TracebackType
 from typing import Protocol, Self
 
-from clew.records import Edge, Record, SourceState, Status, Tier
+from clew.records import Edge, Record, SourceState, Status
 from clew.store import rules
 from clew.store.documents import Documents
 from clew.store.name_resolution import Names, get_names
@@ -37,7 +37,7 @@ class Rows(Protocol):
         ...
 
     def stale_or_cold(self) -> list[tuple[str, Status]]:
-        """Return (id, Status) of indexed records that are ended in, or below the hot tier in, one of their sources; ordered by id.
+        """Return (id, Status) of indexed records that are ended, or below the hot tier; ordered by id.
 
         Their uses may be those of when this was first read in this generation.
         """
@@ -147,11 +147,12 @@ class Snapshot:
     def stale_or_cold(self) -> list[tuple[str, Status]]:
         """Return (id, Status) of each indexed record that is no longer true, or was moved to a cheaper tier than HOT; ordered by id."""
         pairs = self.rows.stale_or_cold()
-        if self.as_of_ns:
-            known = {key: status for key, status in pairs if key not in self._changes}
-            again = self.rows.statuses(self._changes)  # what is live now may have been ended then
-            pairs = [(key, then) for key, status in sorted({**known, **again}.items()) if (then := self._status_then(key, status))]
-        return [(record_id, status) for record_id, status in pairs if not status.is_live or status.tier != Tier.HOT]
+        if not self.as_of_ns:
+            return pairs
+        known = {key: status for key, status in pairs if key not in self._changes}
+        again = self.rows.statuses(self._changes)  # what is live now may have been ended then
+        then = [(key, self._status_then(key, status)) for key, status in sorted({**known, **again}.items())]
+        return [(key, status) for key, status in then if status and rules.is_stale_or_cold(status)]
 
     def find(self, prefix: str, limit: int = 8) -> list[str]:
         """Return ids, live or not, that begin with `prefix`, ordered, at most `limit`; purged ones as well, to say what became of them."""

@@ -23,7 +23,6 @@ from clew.settings import find_repository
 from clew.store.ports import LOCAL, Reader, Snapshot
 
 _IS_TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d.*)?")
-_REFS = ("refs/heads/", "refs/remotes/")
 NAME_CHARS_MAX = 255  # of a branch: a file system takes no longer name
 
 
@@ -41,9 +40,9 @@ def find_as_of(path: Path, text: str) -> AsOf:
     if not wanted or not is_git_root(root):
         raise UnknownMoment(text, f"that is no time, and {root} is no git repository" if wanted else "that names nothing")
     try:
-        for refs in _REFS:
-            with suppress(GitFailed):
-                return _read_commit(root, refs + wanted, wanted)
+        for refs, branch in (("refs/heads/", wanted), ("refs/remotes/", wanted.partition("/")[2])):
+            with suppress(GitFailed):  # `main~1` is no branch, and the sessions of `origin/main` were on `main`
+                return _read_commit(root, run_git(root, "show-ref", "--verify", "--hash", refs + wanted).decode().strip(), branch)
         return _read_commit(root, wanted, "")
     except GitFailed as failure:
         raise UnknownMoment(text, f"that is no time, and no commit or branch of {root}{f' ({failure})' if str(failure) else ''}") from None
@@ -61,7 +60,7 @@ def _read_time(text: str) -> int:
     now_ns = time.time_ns()
     if at_ns > now_ns and not (is_day and read.date() == datetime.now().astimezone().date()):
         raise UnknownMoment(text, "that is still to come")
-    return min(at_ns, now_ns)
+    return min(at_ns, now_ns) or 1  # 0 is now
 
 
 def _read_commit(root: Path, name: str, branch: str) -> AsOf:

@@ -7,8 +7,9 @@ that was purged comes back from either.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -279,7 +280,7 @@ class _FilesThen:
         if not head:
             return
         before, report = self.here.source_state(history.HISTORY_SOURCE), history.HistoryReport()
-        states: Callable[[], Sequence[SourceState]] = lambda: self.here.source_states(history.HISTORY_SOURCE)  # noqa: E731 - called once
+        states = partial(self.here.source_states, history.HISTORY_SOURCE)
         found = list(history.find_commit_changes(self.root, before, states, report, head))
         if not found and (before is None or before.digest != head):
             self.missing.append(f"the commits of then cannot be read: {'; '.join(report.problems) or 'git does not have them'}")

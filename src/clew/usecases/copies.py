@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clew.errors import ClewError, StoreUnusable
-from clew.lifecycle.copies import Copy, is_as_written, list_copies, note_copy
+from clew.lifecycle.copies import Copy, list_copies
 from clew.lifecycle.exchange import export_workspaces, purge_again
 from clew.settings import Settings
 from clew.store.export_file import read_export
@@ -28,7 +28,7 @@ class HeldCopy:
     """What is left of what was purged in a copy.
 
     held    records that were purged here and are in it. purged  of them were erased there just now.
-    why     why that is not known, or was not done: the file is gone, was changed, or cannot be read; "" for nothing.
+    why     why that is not known, or was not done: the file is gone, is another one now, or cannot be read; "" for nothing.
     """
 
     copy: Copy
@@ -54,7 +54,6 @@ def purge_copies(store: Writer, settings: Settings) -> list[HeldCopy]:
             return HeldCopy(copy)
         (_renew_backup if copy.kind == "backup" else _renew_export)(copy.file, graves)
         left = _count(copy, graves)
-        note_copy(settings.data_dir, copy.file, copy.kind, copy.made_ns)
         return HeldCopy(copy, left, held - left)
 
     return _look(store, settings, purge)
@@ -66,7 +65,7 @@ def _look(store: Writer, settings: Settings, use: Callable[[Copy, list[Tombstone
         try:
             if not copy.file.exists():
                 found.append(HeldCopy(copy, why="is not there any more; if it was moved, it may hold it: delete it there"))
-            elif not copy.file.is_file() or (not is_as_written(copy) and _kind_of(copy.file) != copy.kind):
+            elif not copy.file.is_file() or _kind_of(copy.file) != copy.kind:
                 found.append(HeldCopy(copy, why="is another file now; if the copy was moved, it may hold it: delete it there"))
             else:
                 found.append(use(copy, graves))

@@ -92,7 +92,7 @@ def _read_progress(store: Reader, session: str, *, path: Path, at: str | None, s
 def _read_progress_then(store: Reader, session: str, *, path: Path, as_of: AsOf) -> ReadProgress:
     key, root = find_memory(store, path)
     file = Path(session)
-    if file.exists():
+    if is_there(file):
         found = ingest.identify_session(file)
         with open_transcript(file) as stream:
             lines = stream.readlines()

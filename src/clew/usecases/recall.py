@@ -12,8 +12,8 @@ from clew.ranking.question import Question
 from clew.recall.heading import make_turn_heading
 from clew.recall.recall import Recalled
 from clew.recall.recall import recall as recall_turns
-from clew.records import AsOf, Spans, clew_span, outside_span
-from clew.records.wording import describe_as_of
+from clew.records import AsOf, Spans, clew_span
+from clew.records.wording import describe_as_of, missing_spans
 from clew.settings import Settings
 from clew.store.ports import LOCAL, Reader, Snapshot
 from clew.usecases.as_of import open_as_of
@@ -73,21 +73,17 @@ def render_turns(store: Reader, path: Path, found: Recalled) -> Spans:
     when = describe_as_of(found.as_of)
     if not found.turns:
         sure = f"(probability {found.confidence:.0%})"
-        return (clew_span(f"# Earlier sessions, {when}: nothing was found that answers this {sure}\n"), *_missing(found.as_of))
+        return (clew_span(f"# Earlier sessions, {when}: nothing was found that answers this {sure}\n"), *missing_spans(found.as_of))
     with store.snapshot(LOCAL, find_memory(store, path)[0]) as snapshot:
         originals = OriginalCache(snapshot)
         originals.read(turn.record.full_text for turn in found.turns)
-    parts = [clew_span(f"# Said and done before, {when} (may be out of date)\n"), *_missing(found.as_of)]
+    parts = [clew_span(f"# Said and done before, {when} (may be out of date)\n"), *missing_spans(found.as_of)]
     for turn in found.turns:
         whole = originals.text_of(turn.record.full_text).strip()
         rest = "" if len(whole) <= TURN_CHARS_MAX else " … (unfold for the rest)"
         parts += [*make_turn_heading(turn), clew_span("\n")]
         parts += [*attribute_text(turn.record, whole[:TURN_CHARS_MAX]), clew_span(f"{rest}\n")]
     return tuple(parts)
-
-
-def _missing(as_of: AsOf) -> Spans:
-    return (outside_span("".join(f"missing: {sentence}\n" for sentence in as_of.missing)),) if as_of.missing else ()
 
 
 def _find_in_window(snapshot: Snapshot, session: str) -> frozenset[str]:

@@ -120,13 +120,7 @@ def _expect_files(
     from clew.augment.choose import expect_files  # lazy: a question without a session needs no model
 
     is_file = FileTest(root) if root else _list_indexed(snapshot).__contains__
-    return expect_files(
-        snapshot,
-        asked,
-        is_file=is_file,
-        deadline=deadline,
-        embedder=embedder,
-    )
+    return expect_files(snapshot, asked, is_file=is_file, deadline=deadline, embedder=embedder)
 
 
 def _list_indexed(snapshot: Snapshot) -> set[str]:

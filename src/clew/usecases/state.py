@@ -15,6 +15,7 @@ from clew.records.wording import as_of_to_json
 from clew.store.ports import Reader
 from clew.transcript.follow import transcript_source
 from clew.usecases.as_of import open_as_of
+from clew.usecases.inputs import is_there
 from clew.usecases.places import find_memory
 from clew.usecases.progress import read_progress
 
@@ -57,7 +58,7 @@ def read_state(
     if at is not None and as_of:
         raise UsageError("a record and a time cannot both say where the state holds\nhint: --at names the record, --as-of the time")
     key, _ = find_memory(store, path)
-    snapshot, answered = open_as_of(store, key, as_of or AsOf(), is_needed=not Path(session).exists())
+    snapshot, answered = open_as_of(store, key, as_of or AsOf(), is_needed=not is_there(session))
     with snapshot:
         read = read_progress(store, session, path=path, at=at, seconds_max=seconds_max, as_of=as_of)
         records = [record for record in snapshot.records_of_sources(transcript_source(read.session)) if record.uuid]

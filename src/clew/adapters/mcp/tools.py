@@ -17,7 +17,7 @@ from clew.engine import Engine
 from clew.errors import ClewError, UnknownHandle, UsageError
 from clew.packet.options import attribute_text
 from clew.records import AsOf, Author, Span, Spans, TaskState, clew_span, infer_author, make_handle, merge_spans, outside_span
-from clew.records.wording import describe_as_of, describe_end, describe_reason, remark_spans
+from clew.records.wording import describe_as_of, describe_end, describe_reason, missing_spans, remark_spans
 from clew.settings import find_workspace
 
 ANSWER_CHARS_MAX = 28_000  # of one answer: the client takes 30,000 and puts a longer one into a file
@@ -68,8 +68,7 @@ def answer_recall(asked: ToolRequest, arguments: Mapping[str, Any]) -> Spans:
         )  # fmt: skip
         parts += [clew_span("\n")] if parts else []
         what = f"# From the repository, {packet.tokens:,} tokens" if packet.entries else "# The repository: nothing relevant was found"
-        parts += [clew_span(f"{what}, {describe_as_of(packet.as_of)}\n"), *packet.spans]
-        parts += [outside_span("".join(f"missing: {sentence}\n" for sentence in packet.as_of.missing))] if packet.as_of.missing else []
+        parts += [clew_span(f"{what}, {describe_as_of(packet.as_of)}\n"), *packet.spans, *missing_spans(packet.as_of)]
     return merge_spans(parts)
 
 

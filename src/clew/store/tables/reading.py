@@ -93,12 +93,13 @@ class TableRows:
         return found
 
     def stale_or_cold(self) -> list[tuple[str, Status]]:
-        """Return (id, Status) of indexed records that are ended or below the hot tier in one of their sources, ordered by id."""
+        """Return (id, Status) of indexed records that are ended or below the hot tier, ordered by id."""
         if self._recent.stale is None:
             with self._asking() as connection:
                 ids = [record_id for (record_id,) in connection.fetch_all("records.stale_or_cold", self._space.number)]
             statuses = self.statuses(ids)
-            self._remember(replace(self._recent, stale=[(record_id, statuses[record_id]) for record_id in ids]))
+            pairs = [(record_id, statuses[record_id]) for record_id in ids]
+            self._remember(replace(self._recent, stale=[pair for pair in pairs if rules.is_stale_or_cold(pair[1])]))
         return self._recent.stale or []
 
     def begun_after(self, at_ns: int, known_by_ns: int) -> list[str]:
