@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
 
@@ -305,7 +305,8 @@ def _aged(snapshot: Snapshot, seeds: WeightedDocuments) -> tuple[WeightedDocumen
     weights = seeds.weights.copy()
     places = np.minimum(np.searchsorted(seeds.docs, docs), max(len(seeds.docs) - 1, 0))
     is_found = seeds.docs[places] == docs if len(seeds.docs) else np.zeros(len(docs), np.bool_)
-    docs, statuses = docs[is_found], [stale[owner][1] for owner in owners[is_found].tolist()]
+    docs, held = docs[is_found], cast("list[int]", owners[is_found].tolist())
+    statuses = [stale[owner][1] for owner in held]
     weights[places[is_found]] *= np.array([_share(status) for status in statuses], np.float32)
     reasons = {doc: _reason(status) for doc, status in zip(docs.tolist(), statuses, strict=True)}
     is_archived = np.array([status.tier is Tier.ARCHIVED for status in statuses], np.bool_)
