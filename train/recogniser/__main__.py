@@ -1,9 +1,9 @@
 """Fit the recogniser of sentences, calibrate it on sentences that a fold did not see, and print what it finds there.
 
-    python -m train.recogniser --labels LABELS --sentences FILE --prompts FILE [--write]
+    python -m train.recogniser [--sessions FOLDER] [--write]
 
-LABELS (JSON lines: id, label), FILE of sentences (id, project, file, line, text) and of prompts (project, file, line, text) come from
-recorded sessions, of which this repository keeps places, hashes and labels only. Without them only our own sentences are fitted.
+FOLDER holds the recorded sessions, of which this repository keeps places, hashes and labels only. Without them only our own sentences
+are fitted.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clew.task.recogniser import CLASSES, WEIGHTS, Floats, SentenceRecogniser, compute_log_odds
-from train.recogniser.examples import DATA, Example, give_contexts, hash_sentence, read_own, read_recorded
-from train.recogniser.fit import COUNT, Fitted, Inputs, calibrate, fit, read_inputs
+from train.recogniser.examples import DATA, Example, give_contexts, hash_sentence, read_own, read_prompts, read_recorded
+from train.recogniser.fit import COUNT, Fitted, Inputs, calibrate, fit_twice, read_inputs
 from train.recogniser.templates import fill_templates
 
 FOLDS = 4
@@ -32,42 +32,49 @@ MADE = ("own.", "template.")
 def main() -> None:
     """Run the recipe."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--labels", type=Path)
-    parser.add_argument("--sentences", type=Path)
-    parser.add_argument("--prompts", type=Path)
+    parser.add_argument("--sessions", type=Path, help="folder of the sessions that data/labels.jsonl names")
     parser.add_argument("--write", action="store_true", help=f"write {WEIGHTS.name}")
     asked = parser.parse_args()
-    recorded = read_recorded(asked.labels, asked.sentences, asked.prompts) if asked.labels else []
+    recorded, lost = read_recorded(DATA / "labels.jsonl", asked.sessions) if asked.sessions else ([], 0)
+    print(f"{len(recorded)} recorded sentences; {lost} marks have none any more")
     short = [example.context for example in recorded if example.context.chars < 600]
     recorded = [replace(example, weight=PASTED_WEIGHT if example.context.chars > PASTED_CHARS else RECORDED_WEIGHT) for example in recorded]
     own = [replace(example, weight=OWN_WEIGHT) for example in read_own(sorted(DATA.glob("sentences.*.tsv")))]
-    examples = recorded + give_contexts(own + fill_templates(weight=TEMPLATE_WEIGHT), short)
+    pairs, prompts = read_own(sorted(DATA.glob("pairs.*.tsv"))), read_prompts(sorted(DATA.glob("prompts.*.tsv")))
+    hard, said = ([replace(example, weight=OWN_WEIGHT, is_hard=True) for example in part] for part in (pairs, prompts))
+    examples = recorded + said + give_contexts(own + hard + fill_templates(weight=TEMPLATE_WEIGHT), short)
     inputs = read_inputs(examples)
     unseen, rows = score_unseen(examples, inputs)
     weights = balance(examples, rows)
-    slope, shift = calibrate(unseen, Inputs(inputs.grams, inputs.counts, inputs.classes, weights), rows)
+    slope, shift = calibrate(unseen, replace(inputs, weights=weights), rows)
     chances = 1 / (1 + np.exp(-(compute_log_odds(unseen) * slope + shift)))
     thresholds = find_thresholds(chances, inputs.classes[rows], weights[rows])
     report(examples, rows, chances, thresholds)
     for label in ("rule", "withdrawal"):
         print_curve(examples, rows, chances, label)
     if asked.write:
-        fitted = fit(inputs, np.arange(len(examples)))
+        fitted = fit_twice(inputs, np.arange(len(examples)))
         table, scale = round_table(fitted)
         made = SentenceRecogniser(table, scale, fitted.counts, fitted.bias, slope, shift, thresholds)
         np.savez_compressed(WEIGHTS, **{name: getattr(made, name) for name in SentenceRecogniser.__slots__})
 
 
 def score_unseen(examples: Sequence[Example], inputs: Inputs) -> tuple[Floats, NDArray[np.int64]]:
-    """Return scores of each example but the templates, and their rows: a recorded project by a fit without it, our own by folds."""
+    """Return scores of each example but templates and hard pairs, which are no sample of what is said, and their rows.
+
+    A recorded project is scored by a fit without it, our own by folds.
+    """
     groups = np.array([example.group for example in examples])
     parts = np.array([int(hash_sentence(example.text)[0], 16) % FOLDS for example in examples])
     is_made = np.char.startswith(groups, "own.")
+    is_judged = is_made & ~inputs.is_hard
     sets = [np.flatnonzero(groups == name) for name in sorted(set(groups)) if not name.startswith(MADE)]
-    sets += [np.flatnonzero(is_made & (parts == at)) for at in range(FOLDS)]
+    folds = [np.flatnonzero(is_made & (parts == at)) for at in range(FOLDS)]
     scores = np.zeros((len(examples), COUNT), np.float32)
-    for rows in sets:
-        scores[rows] = fit(inputs, np.setdiff1d(np.arange(len(examples)), rows)).score(inputs, rows)
+    for left_out in sets + folds:
+        rows = left_out[~inputs.is_hard[left_out]]
+        scores[rows] = fit_twice(inputs, np.setdiff1d(np.arange(len(examples)), left_out)).score(inputs, rows)
+    sets.append(np.flatnonzero(is_judged))
     rows = np.sort(np.concatenate(sets))
     return scores[rows], rows
 

@@ -10,7 +10,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from clew.records import ObservationKind
+from clew.task.prompts import split_sentences
 from clew.task.recogniser import CLASSES, PromptContext
+from clew.transcript.parse import TranscriptReader, open_transcript
+from clew.transcript.session_files import build_origin, find_session_files
 
 DATA = Path(__file__).with_name("data")
 ALONE = PromptContext()
@@ -19,13 +23,14 @@ LANGUAGES = ("en", "de", "fr", "es", "zh", "ja", "ru")
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A marked sentence. group: the project that it is from, or `own.LANGUAGE`."""
+    """A marked sentence. group: the project that it is from, or `own.LANGUAGE`. is_hard: written to be near to another class."""
 
     text: str
     label: str
     group: str
     context: PromptContext = ALONE
     weight: float = 1.0
+    is_hard: bool = False
 
 
 def hash_sentence(text: str) -> str:
@@ -64,17 +69,38 @@ def give_contexts(examples: Sequence[Example], contexts: Sequence[PromptContext]
     return found
 
 
-def read_recorded(labels: Path, sentences: Path, prompts: Path) -> list[Example]:
-    """Return the marked sentences of recorded sessions, from files that are not part of this repository."""
-    rows = {row["id"]: row for row in json.loads(sentences.read_text("utf-8"))}
-    texts = {(row["project"], row["file"], row["line"]): row["text"] for row in json.loads(prompts.read_text("utf-8"))}
-    marked = [json.loads(line) for line in labels.read_text("utf-8").splitlines()]
-    by_prompt: dict[tuple[str, str, int], list[tuple[str, str]]] = defaultdict(list)
-    for mark in marked:
-        row = rows[mark["id"]]
-        by_prompt[row["project"], row["file"], row["line"]].append((row["text"], mark["label"]))
+def read_prompts(paths: Iterable[Path]) -> list[Example]:
+    """Return the sentences of prompts that were written whole, each with its place: a blank line stands between two prompts."""
     found: list[Example] = []
-    for place, pairs in by_prompt.items():
-        contexts = place_sentences(texts.get(place, "\n".join(text for text, _ in pairs)), [text for text, _ in pairs])
-        found.extend(Example(text, label, place[0], context) for (text, label), context in zip(pairs, contexts, strict=True))
+    for path in paths:
+        group = f"own.{path.name.split('.')[1]}"
+        for prompt in path.read_text("utf-8").split("\n\n"):
+            pairs = [(label, text.strip()) for label, _, text in (line.partition("\t") for line in prompt.splitlines()) if label in CLASSES]
+            texts = [text for _, text in pairs]
+            contexts = place_sentences(" ".join(texts), texts)
+            found.extend(Example(text, label, group, context) for (label, text), context in zip(pairs, contexts, strict=True))
     return found
+
+
+def read_recorded(labels: Path, sessions: Path) -> tuple[list[Example], int]:
+    """Return the marked sentences of recorded sessions, and how many marks have no sentence there any more.
+
+    labels    JSON lines: the session's file below `sessions`, the 0-based line of the prompt, the hash of the sentence, its label.
+    sessions  the transcripts, which are not part of this repository.
+    """
+    marks: dict[str, dict[int, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
+    for row in map(json.loads, labels.read_text("utf-8").splitlines()):
+        marks[row["file"]][row["line"]][row["hash"]] = row["label"]
+    found: list[Example] = []
+    for name, by_line in sorted(marks.items()):
+        with open_transcript(sessions / name) as lines:
+            seen = TranscriptReader(lines, origin=build_origin(find_session_files(sessions / name))).read_observations()
+            said = [each for each in seen if each.kind is ObservationKind.PROMPT and each.record_index in by_line]
+        for each in said:
+            by_hash = by_line[each.record_index]
+            sentences = [sentence for line in each.text.split("\n") for sentence in split_sentences(line)]
+            kept = {text: by_hash.pop(key) for text in sentences if (key := hash_sentence(text)) in by_hash}
+            contexts = place_sentences(each.text, list(kept))
+            group = name.partition("/")[0]
+            found.extend(Example(text, label, group, context) for (text, label), context in zip(kept.items(), contexts, strict=True))
+    return found, sum(len(by_hash) for by_line in marks.values() for by_hash in by_line.values())

@@ -18,17 +18,19 @@ EPOCHS, BATCH, RATE = 12, 64, 8.0
 DECAY = 1e-5  # of the weights of n-grams at each step, times the rate
 IDF_SCALE = 4.0
 SENTENCES_MIN = 2  # what a single sentence holds is noise: the same figures, a smaller table
+HARD_SHARE = 0.25  # of the fit to hard pairs too: at .5 plain orders ("Committe niemals auf den Zweig main.") are no longer found
 COUNT = len(CLASSES)
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Examples as numbers: n-grams, counts (n, COUNTS), classes (n,), weights (n,)."""
+    """Examples as numbers: n-grams, counts (n, COUNTS), classes (n,), weights (n,), and which are of hard pairs (n,)."""
 
     grams: Grams
     counts: Floats
     classes: NDArray[np.int64]
     weights: Floats
+    is_hard: NDArray[np.bool_]
 
     def select(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], Floats, NDArray[np.int64]]:
         """Return the buckets and shares of some rows, and where each row starts."""
@@ -61,18 +63,31 @@ class Fitted:
 def read_inputs(examples: Sequence[Example]) -> Inputs:
     """Return examples as numbers."""
     texts = [example.text for example in examples]
-    weights = np.array([example.weight for example in examples], np.float32)
     return Inputs(
         compute_grams([simplify(text) for text in texts]),
         compute_counts(texts, [example.context for example in examples]),
         np.array([CLASSES.index(example.label) for example in examples]),
-        weights / weights.mean(),
+        np.array([example.weight for example in examples], np.float32),
+        np.array([example.is_hard for example in examples]),
     )
+
+
+def fit_twice(inputs: Inputs, rows: NDArray[np.int64]) -> Fitted:
+    """Return the mean of a fit to those of these rows that are no hard pairs, and of one to all, which counts HARD_SHARE.
+
+    Hard pairs alone teach what sentences of recorded sessions are not like (bench/LOG.md).
+    """
+    plain, every = fit(inputs, rows[~inputs.is_hard[rows]]), fit(inputs, rows)
+    table, counts, bias = (
+        (1 - HARD_SHARE) * getattr(plain, part) + HARD_SHARE * getattr(every, part) for part in ("table", "counts", "bias")
+    )
+    return Fitted(table, counts, bias)
 
 
 def fit(inputs: Inputs, rows: NDArray[np.int64], *, seed: int = 0, epochs: int = EPOCHS) -> Fitted:
     """Return the regression fitted on these rows. Cost: about 2 s for 5,000 sentences."""
     random = np.random.default_rng(seed)
+    weights = inputs.weights / inputs.weights[rows].mean()
     scale = weigh_buckets(inputs, rows)
     parts = [np.zeros((BUCKETS, COUNT), np.float32), np.zeros((COUNTS, COUNT), np.float32), np.zeros(COUNT, np.float32)]
     step = 0
@@ -90,7 +105,7 @@ def fit(inputs: Inputs, rows: NDArray[np.int64], *, seed: int = 0, epochs: int =
             chances = np.exp(scores - scores.max(axis=1, keepdims=True))
             chances /= chances.sum(axis=1, keepdims=True)
             chances[np.arange(len(batch)), inputs.classes[batch]] -= 1
-            error = chances * (inputs.weights[batch] / len(batch))[:, None]
+            error = chances * (weights[batch] / len(batch))[:, None]
             spread = np.repeat(error, np.diff(np.append(starts, len(buckets))), axis=0) * shares[:, None]
             slope = np.stack([np.bincount(buckets, spread[:, at], BUCKETS) for at in range(COUNT)], axis=1).astype(np.float32)
             parts[0] *= 1 - rate * DECAY
