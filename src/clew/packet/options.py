@@ -237,10 +237,14 @@ def _alternate(*parts: str) -> tuple[str, tuple[int, ...]]:
 
 def describe_standing(record: Record, status: Status, newer: str = "") -> Spans:
     """Return when and on which branch a session's record was made, and whether it still holds; `newer` is the id of what replaces it."""
-    day = f", {datetime.fromtimestamp(record.at_ns / 1e9, UTC).date().isoformat()}" if record.at_ns else ""
+    return *describe_occasion(record), *describe_status(status, newer)
+
+
+def describe_occasion(record: Record, undated: str = "") -> Spans:
+    """Return the day and the branch of a session's record; `undated` stands for a day that is not known."""
+    day = f", {datetime.fromtimestamp(record.at_ns / 1e9, UTC).date().isoformat()}" if record.at_ns else undated
     branch = dict(record.lineage).get("branch", "")
-    on = (clew_span(" on "), outside_span(branch)) if branch else ()
-    return clew_span(day), *on, *describe_status(status, newer)
+    return clew_span(day), *((clew_span(" on "), outside_span(branch)) if branch else ())
 
 
 def describe_status(status: Status, newer: str = "") -> Spans:
