@@ -18,6 +18,7 @@ from clew.compaction.names import NAME_FEATURES, rare_identifiers
 from clew.records import TaskState
 from clew.settings import Settings
 from clew.transcript.session_files import find_session_files
+from clew.usecases import compact as compact_usecase
 from clew.usecases.compact import EARLIER_COMPACTIONS_MAX, CompactionInput
 from tests.transcript.conftest import FOLDER, ClaudeScript
 
@@ -143,6 +144,31 @@ def test_an_ingested_session_is_compacted_from_its_records_as_its_transcript_wou
     path.unlink()
 
     assert engine.compact(session, at=None, budget_tokens=900, tokenizer="chars4", path=path.parent).text == lines
+
+
+def test_what_an_earlier_compaction_showed_is_chosen_anew_once_some_of_it_was_purged(tmp_path: Path) -> None:
+    """A process keeps that choice; one that begins after the purge comes to the same."""
+    made = script(edits=True)
+    boundary(made)
+    made.run("ls more", "\n".join(f"{line} again" for line in NOISE))
+    path = made.save(tmp_path / "work")
+    engine = clew.open(settings=Settings(path.parent), is_in_memory=True)
+    engine.ingest([path], repo=path.parent)
+    session = find_session_files(path).id
+    path.unlink()
+
+    def compacted() -> str:
+        return engine.compact(session, at=None, budget_tokens=900, tokenizer="chars4", path=path.parent).text
+
+    before = compacted()
+    assert compacted() == before
+    [handle] = [line[1:9] for line in before.splitlines() if line.endswith("src/ledger.py") and line.startswith("[")][:1]
+    engine.purge(path.parent, handles=[handle], reason="test")
+    after = compacted()
+    compact_usecase._chosen.clear()
+
+    assert handle not in after
+    assert compacted() == after
 
 
 def test_a_compaction_from_records_lacks_what_was_purged(tmp_path: Path) -> None:

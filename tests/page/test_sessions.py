@@ -7,6 +7,9 @@ import os
 import re
 from html import unescape
 
+import pytest
+
+from clew.adapters.page.views import compactions
 from clew.samples import TIES
 from tests.page.conftest import SESSION, Page
 
@@ -104,6 +107,18 @@ def test_a_preview_tells_the_fate_of_every_record_with_a_reason(page: Page) -> N
     assert "other lines were likelier to be needed again" in text
     assert "its words stand in the hand-off" in text
     assert "likely to be needed again" in text or "one of the turn" in text
+
+
+def test_the_preview_of_a_long_session_is_begun_when_its_state_is_read(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compactions, "PREPARED_BYTES_MIN", 1)
+    page.get(f"/sessions/{SESSION}")
+    with compactions._preparing:  # until it is made
+        pass
+    prepared = [each for key, each in compactions._kept.items() if str(page.projects) in str(key[0])]
+
+    assert [each.done() for each in prepared] == [True]
+    page.get(f"/sessions/{SESSION}/compactions")
+    assert prepared == [each for key, each in compactions._kept.items() if str(page.projects) in str(key[0])]
 
 
 def test_a_record_unfolds_in_place_with_what_stays_and_what_goes(page: Page) -> None:

@@ -65,6 +65,7 @@ def test_memory_finds_a_turn_with_date_branch_and_its_place(page: Page) -> None:
     assert "ties-by-id" in text
     assert "true now" in text
     assert "1 of 1 sessions" in text
+    assert re.findall(r"words: ([^<;]+)", text)[0] == "incremental, changes, document, every"
     [address] = dict.fromkeys(unescape(each) for each in re.findall(rf'href="(/sessions/{SESSION}/lines[^"]+)"', text)[:1])
     assert "line " in page.get(address)
     assert "No stored session says enough" in page.get("/memory?q=zeppelin+cucumber+brandy")

@@ -543,11 +543,13 @@ def _run(record: Record, body: Sequence[str], first: int, last: int) -> Spans:
         start = next(int(found[1]) - at for at, found in enumerate(parted) if found)
         lines = [line[found.end() :] if found else line for line, found in zip(lines, parted, strict=True)]
         mark = f"@{start}"
-    return (clew_span(f"{mark}\n"), *_cut(attribute_text(record, "\n".join(body)), body, first, last, lines), clew_span("\n"))
+    return (clew_span(f"{mark}\n"), *_cut(record, body, first, last, lines), clew_span("\n"))
 
 
-def _cut(whole: Spans, body: Sequence[str], first: int, last: int, lines: Sequence[str]) -> Spans:
-    """The words of some lines of a record, where `lines` is how they are written."""
+def _cut(record: Record, body: Sequence[str], first: int, last: int, lines: Sequence[str]) -> Spans:
+    """The words of some lines of a record by author, where `lines` is how they are written."""
+    author = infer_author(record)
+    whole = attribute_text(record, "\n".join(body)) if author is Author.USER else (Span(author, ""),)
     if len(whole) <= 1:
         return (Span(whole[0].author if whole else Author.OUTSIDE, "\n".join(lines)),)
     start = sum(len(line) + 1 for line in body[:first])

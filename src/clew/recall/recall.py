@@ -188,18 +188,19 @@ def recall(
     if confidence < (model.threshold if confidence_min is None else confidence_min):
         return Recalled(question.text, confidence=confidence)
     held = _find_held(found)
-    turns = _turns(snapshot, found, logits, held)
+    terms = _held_by_turn(found.candidates.at.tolist(), held)
+    turns = _turns(snapshot, found, logits, terms, question.word_of_term)
     names = found.threads.names
     ranked = [(names[each], found.session_scores[each]) for each in found.sessions]
     if not found.time_bonus:
         newest = {names[session]: at_ns for session, at_ns in found.newest_ns.items()}
         ranked = _newest_first(ranked, _held_by_session(found.threads, held), newest)
-        turns = _newest_turns_first(turns, found)
+        turns = _newest_turns_first(turns, found, {found.records[each].id: held_terms for each, held_terms in terms.items()})
     return Recalled(question.text, tuple(turns[:turns_max]), tuple(ranked[:sessions_max]), confidence)
 
 
 def _newest_first(ranked: list[tuple[str, float]], held: Mapping[str, Sequence[str]], at_ns: Mapping[str, int]) -> list[tuple[str, float]]:
-    """The sessions, those of one subject with the best by their time, newest first; `held` are words of the question, rarest first."""
+    """The sessions, those of one subject with the best by their time, newest first; `held` are its search terms, rarest first."""
     near = [pair for pair in ranked if pair[1] >= SUBJECT_SCORE * ranked[0][1]] if ranked else []
     lead = held.get(near[0][0], ())[:SUBJECT_WORDS] if near else ()
     others = ranked[len(near)][1] if len(near) < len(ranked) else 0.0
@@ -210,9 +211,9 @@ def _newest_first(ranked: list[tuple[str, float]], held: Mapping[str, Sequence[s
     return [next(by_time) if at in places else pair for at, pair in enumerate(ranked)]
 
 
-def _newest_turns_first(turns: list[Turn], found: Found) -> list[Turn]:
-    """The turns, those of one subject with the best by the time of their session, newest first."""
-    lead = _words_of(turns[0])[:SUBJECT_WORDS] if turns else ()
+def _newest_turns_first(turns: list[Turn], found: Found, terms: Mapping[str, Sequence[str]]) -> list[Turn]:
+    """The turns, those of one subject with the best by the time of their session, newest first; `terms` by the id of their record."""
+    lead = terms[turns[0].record.id][:SUBJECT_WORDS] if turns else ()
     plain = {
         found.records[each].id: score for each, score in zip(found.candidates.at.tolist(), found.candidates.plain.tolist(), strict=True)
     }
@@ -223,7 +224,7 @@ def _newest_turns_first(turns: list[Turn], found: Found) -> list[Turn]:
     ]
     newest: dict[str, int] = {}
     for turn in (turns[at] for at in near):
-        if _is_same_subject(lead, _words_of(turn)):
+        if _is_same_subject(lead, terms[turn.record.id]):
             newest[turn.session] = max(newest.get(turn.session, 0), turn.record.at_ns)
     places = [at for at in near if turns[at].session in newest]
     if not lead or not 1 < len(newest) <= SUBJECT_SESSIONS_MAX:
@@ -232,22 +233,18 @@ def _newest_turns_first(turns: list[Turn], found: Found) -> list[Turn]:
     return [next(by_time) if at in places else turn for at, turn in enumerate(turns)]
 
 
-def _words_of(turn: Turn) -> tuple[str, ...]:
-    return next((tuple(map(str, reason.values)) for reason in turn.why if reason.kind is MatchKind.WORDS), ())
-
-
 def _is_same_subject(lead: Sequence[str], held: Sequence[str]) -> bool:
     return bool(lead) and len(set(lead).intersection(held)) >= SUBJECT_WORDS_SHARE * len(lead)
 
 
 def _find_held(found: Found) -> list[tuple[str, Ints]]:
-    """The words of the question, rarest first, each with the candidates that hold it."""
+    """The search terms of the question, rarest first, each with the candidates that hold it."""
     terms = sorted(found.scores.terms, key=lambda term: (len(term.turns), term.term))
     return [(each.term, np.intersect1d(each.turns, found.candidates.at)) for each in terms]
 
 
 def _held_by_session(threads: Threads, held: Sequence[tuple[str, Ints]]) -> dict[str, list[str]]:
-    """Words of the question that a session's candidate turns hold, rarest first."""
+    """Search terms of the question that a session's candidate turns hold, rarest first."""
     out: dict[str, list[str]] = {}
     for term, turns in held:
         sessions: list[int] = np.unique(threads.sessions[turns]).tolist()
@@ -293,11 +290,12 @@ def _read_times(question: str, asked_ns: int, seen_ns: Mapping[int, int]) -> dic
     return {session: rarity * value for session, value in near.items() if value}
 
 
-def _turns(snapshot: Snapshot, found: Found, logits: Floats, held: Sequence[tuple[str, Ints]]) -> list[Turn]:
+def _turns(
+    snapshot: Snapshot, found: Found, logits: Floats, terms: Mapping[int, Sequence[str]], word_of_term: Mapping[str, str]
+) -> list[Turn]:
     """Return the candidates, best first, each once, with its reasons, what became of it, and what replaced it."""
     at, texts = found.candidates.at.tolist(), dict(zip(found.candidates.at.tolist(), found.candidates.texts, strict=True))
     statuses = dict(zip(at, snapshot.statuses([found.records[each].id for each in at]), strict=True))
-    words = _words(at, held)
     shares = dict(zip(at, np.exp(logits - logits.max()).tolist(), strict=True))
     best: dict[str, tuple[float, int, tuple[MatchReason, ...]]] = {}
     for each in at:
@@ -307,7 +305,8 @@ def _turns(snapshot: Snapshot, found: Found, logits: Floats, held: Sequence[tupl
         score = float(shares[each]) * _standing_share(statuses[each])
         if not statuses[each].is_live:
             why.append(MatchReason(MatchKind.ENDED, end=statuses[each].reason))
-        why.append(MatchReason(MatchKind.WORDS, tuple(words[each])) if words[each] else MatchReason(MatchKind.BESIDE))
+        words = tuple(dict.fromkeys(word_of_term.get(term, term) for term in terms[each]))
+        why.append(MatchReason(MatchKind.WORDS, words) if words else MatchReason(MatchKind.BESIDE))
         # A session that was resumed under another id repeats its turns, and a subagent's brief is its first prompt.
         key = " ".join(texts[each].split())
         if key not in best or (-score, record.at_ns, record.id) < (-best[key][0], *_age(found.records[best[key][1]])):
@@ -330,8 +329,8 @@ def _standing_share(status: Status) -> float:
     return (1.0 if status.is_live else SUPERSEDED_SHARE) * (1.0 if status.tier < Tier.ARCHIVED else SUPERSEDED_SHARE)
 
 
-def _words(at: Sequence[int], held: Sequence[tuple[str, Ints]]) -> dict[int, list[str]]:
-    """The words of the question that each candidate holds, rarest first, four at most."""
+def _held_by_turn(at: Sequence[int], held: Sequence[tuple[str, Ints]]) -> dict[int, list[str]]:
+    """Search terms of the question that each candidate holds, rarest first, four at most."""
     out: dict[int, list[str]] = {each: [] for each in at}
     for term, turns in held:
         for each in turns.tolist():

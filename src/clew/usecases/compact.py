@@ -9,8 +9,10 @@ from functools import cache, partial
 from math import inf
 from pathlib import Path
 
+import xxhash
+
 from clew.compaction import compressed
-from clew.compaction.compact import ShownLines
+from clew.compaction.compact import ShownLines, main_thread_records
 from clew.compaction.compact import compact as choose_lines
 from clew.compaction.earlier import build_section
 from clew.compaction.keep import ScoringNetwork
@@ -52,7 +54,9 @@ _HANDOFF_SHARE_MAX, _REQUEST_SHARE_MAX = 0.25, 0.15
 # Tokens of the hand-off beside its share, as claims are short and quoted lines long; and the most of a budget that it takes in all.
 _HANDOFF_TOKENS_MIN, _HANDOFF_SHARE_LIMIT = 800, 1.0
 _EARLIER_SHARE_MAX = 0.15  # of a compaction's budget, for turns of other sessions, if requested; guess
-EARLIER_COMPACTIONS_MAX = CUTS_MAX  # of one session that a later one takes into account: each is computed again, at the same cost
+EARLIER_COMPACTIONS_MAX = CUTS_MAX  # of one session that a later one takes into account: each costs as much again, once a process
+_CHOSEN_MAX = 64  # choices of earlier compactions that a process holds, each some hundred numbers
+_chosen: dict[bytes, ShownLines] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +96,33 @@ class CompactionInput:
 
     def select_lines(self, budget_tokens: int, networks: tuple[ScoringNetwork, ScoringNetwork] | None = None) -> tuple[Packet, ShownLines]:
         """Return the compacted window, and which lines of each record it shows."""
-        earlier = self.load_earlier()
-        kept = earlier.select_lines(budget_tokens, networks)[1] if earlier else None
+        kept = self._find_kept(budget_tokens, networks)
         with self.store.snapshot(LOCAL, self.workspace, self.as_of_ns) as snapshot:
             return self._from(snapshot, budget_tokens, kept, networks)
+
+    def _find_kept(self, budget_tokens: int, networks: tuple[ScoringNetwork, ScoringNetwork] | None) -> ShownLines | None:
+        """Return which lines the client's previous compaction shows, None without one; this process chooses once for equal inputs."""
+        earlier = self.load_earlier()
+        if earlier is None:
+            return None
+        kept = earlier._find_kept(budget_tokens, networks)
+        with earlier.store.snapshot(LOCAL, earlier.workspace, earlier.as_of_ns) as snapshot:
+            if networks:
+                return earlier._from(snapshot, budget_tokens, kept, networks)[1]
+            key = earlier._digest_inputs(snapshot, budget_tokens, kept)
+            shown = _chosen.pop(key, None) or earlier._from(snapshot, budget_tokens, kept, None)[1]
+        _chosen[key] = shown  # behind those that were used before it
+        while len(_chosen) > _CHOSEN_MAX:
+            _chosen.pop(next(iter(_chosen)), None)
+        return shown
+
+    def _digest_inputs(self, snapshot: Snapshot, budget_tokens: int, kept: ShownLines | None) -> bytes:
+        """Return a hash of all that decides which lines are shown here; a purge changes it, later lines of the session do not."""
+        records, statuses = main_thread_records(snapshot, self.source, self.seq_end)
+        others = snapshot.records_of_sources(self.source, compressed.compressed_source(self.source.removeprefix("session:")))
+        told = [(each.id, status.is_live, status.reason) for each, status in zip(records, statuses, strict=True)]
+        given = (budget_tokens, self.counter.name, self.source, told, [each.id for each in others], self.state, self.pins, kept)
+        return xxhash.xxh3_128_digest(repr(given).encode("utf-8", "surrogatepass"))
 
     def _from(
         self,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -13,7 +15,7 @@ from starlette.responses import Response
 from clew.adapters.page.render import link
 from clew.adapters.page.sessions import FoundSession, NotFound
 from clew.adapters.page.views.view import Form, Query, Viewer, page, turn_to
-from clew.errors import UnknownRecord, UsageError
+from clew.errors import ClewError, UnknownRecord, UsageError
 from clew.records import MatchKind, make_handle
 from clew.records.wording import describe_end, describe_reason
 from clew.usecases.marks import BY_PAGE
@@ -24,9 +26,10 @@ ROWS = 40
 BUDGETS = (4_000, 8_000, 16_000, 32_000)
 SAME_CUT_LINES = 2  # between a compaction and the summary that belongs to it
 LINES_UNFOLDED_MAX = 1_500  # of one record in one answer
+PREPARED_BYTES_MIN = 2_000_000  # of a transcript: a shorter one is previewed within .2 s of a core (bench/LOG.md)
 _KEPT_PREVIEWS_MAX = 6  # held in memory, so that turning pages costs nothing
-_kept: OrderedDict[tuple[object, ...], CompactionPreview] = OrderedDict()
-_lock = threading.Lock()
+_kept: OrderedDict[tuple[object, ...], Future[CompactionPreview]] = OrderedDict()
+_lock, _preparing = threading.Lock(), threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,17 +152,39 @@ def load_preview(viewer: Viewer, found: FoundSession, at: str, budget: int) -> C
     """Return the preview of a compaction before the line `at` ("" for the end), made once for each state of the transcript."""
     key = (*viewer.catalogue.stamp(found), at, budget)
     with _lock:
-        if key in _kept:
-            _kept.move_to_end(key)
-            return _kept[key]
-    made = viewer.engine.preview_compaction(
-        found.name, at=at or None, budget_tokens=budget, tokenizer=viewer.engine.settings.tokenizer, path=found.path
-    )
-    with _lock:
-        _kept[key] = made
+        made = _kept.pop(key, None)
+        is_new = made is None
+        _kept[key] = made = made or Future()
         while len(_kept) > _KEPT_PREVIEWS_MAX:
             _kept.popitem(last=False)
-    return made
+    if is_new:
+        try:
+            settings = viewer.engine.settings
+            made.set_result(
+                viewer.engine.preview_compaction(
+                    found.name, at=at or None, budget_tokens=budget, tokenizer=settings.tokenizer, path=found.path
+                )
+            )
+        except BaseException as error:  # who asked for it and who waits for it see it
+            with _lock:
+                _kept.pop(key, None)
+            made.set_exception(error)
+    return made.result()
+
+
+def prepare_preview(viewer: Viewer, found: FoundSession) -> None:
+    """Begin the preview of a long session in a thread of its own, one at a time: its reader is likely to ask for it next."""
+    if found.row.bytes < PREPARED_BYTES_MIN or not _preparing.acquire(blocking=False):
+        return
+
+    def prepare() -> None:
+        try:
+            with suppress(ClewError, OSError):  # the view itself says so when it is asked for
+                load_preview(viewer, found, "", viewer.engine.settings.compact_budget_tokens)
+        finally:
+            _preparing.release()
+
+    threading.Thread(target=prepare, daemon=True).start()
 
 
 def _find_cuts(viewer: Viewer, found: FoundSession, preview: CompactionPreview, at: str) -> tuple[Sequence[tuple[int, int]], str]:

@@ -9,6 +9,7 @@ import msgspec
 from starlette.responses import Response
 
 from clew.adapters.page.sessions import SAMPLE
+from clew.adapters.page.views.compactions import prepare_preview
 from clew.adapters.page.views.view import Form, Query, Viewer, page, turn_to
 from clew.errors import UsageError
 from clew.records import ClaimPart, Correction, Observation, ObservationKind
@@ -41,6 +42,7 @@ def show_state(viewer: Viewer, query: Query, _: Form) -> Response:
     found = viewer.catalogue.find(query.path["session"])
     at = query.get("at") or None
     state = viewer.engine.describe_state(found.path, found.name, at=at, seconds_max=SECONDS_MAX)
+    prepare_preview(viewer, found)
     return page(
         "state.html", "/", "State of the work",
         session=found.row, head=viewer.catalogue.read_head(found.row), state=state, at=at or "", tab="state", sections=_sections(state),
