@@ -118,7 +118,7 @@ def test_what_is_wrong_is_found_with_its_mend(well: DoctorInput, name: str) -> N
 
 def test_one_late_answer_is_told_and_is_wrong_only_if_it_comes_again(well: DoctorInput) -> None:
     for is_wrong in (False, True):
-        record_problem(well.paths, "mod/prompt", "took longer than the 0.1 s that its caller waits")
+        record_problem(well.paths, "mod/prompt", "took longer than the 0.1 s that its caller waits", "late")
 
         [finding] = [each for each in run_checks(well) if each.check == "journal"]
 

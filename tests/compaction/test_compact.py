@@ -165,7 +165,7 @@ def test_what_an_earlier_compaction_showed_is_chosen_anew_once_some_of_it_was_pu
     [handle] = [line[1:9] for line in before.splitlines() if line.endswith("src/ledger.py") and line.startswith("[")][:1]
     engine.purge(path.parent, handles=[handle], reason="test")
     after = compacted()
-    compact_usecase._chosen.clear()
+    compact_usecase._selected.clear()
 
     assert handle not in after
     assert compacted() == after

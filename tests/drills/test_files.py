@@ -165,7 +165,7 @@ def test_no_content_of_a_file_of_the_data_folder_stops_a_session(tmp_path: Path,
         """Ask what a session asks; return what was recorded as failed."""
         problems: list[str] = []
         load_settings_leniently({"CLEW_HOME": str(home)})
-        with closing(DaemonContext(settings, lambda where, what: problems.append(f"{where}: {what!r}"[:200]))) as context:
+        with closing(DaemonContext(settings, lambda where, what, _: problems.append(f"{where}: {what!r}"[:200]))) as context:
             engine, hooks = context.get_engine(), HookHandlers(context)
             for event in ("SessionStart", "UserPromptSubmit", "mod/compact", "Stop"):
                 hooks.handle_event(event, dict(told))

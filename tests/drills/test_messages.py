@@ -78,7 +78,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {"HOME": "user", "CLAUDE_CONFIG_DIR": "claude"}.items():
             patch.setenv(name, str(folder / value))
-        context = DaemonContext(Settings(folder / "home", jobs=1), lambda where, what: problems.append(f"{where}: {what!r}"[:300]))
+        context = DaemonContext(Settings(folder / "home", jobs=1), lambda where, what, _: problems.append(f"{where}: {what!r}"[:300]))
         DaemonPaths(folder / "home").make_dirs()
         (folder / "home" / "run" / "address.json").write_text("{}")
         context.get_engine().index(repo)

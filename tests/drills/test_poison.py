@@ -30,7 +30,7 @@ MANY = [f"Never use module number {number} of the legacy package." for number in
 def hooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HookHandlers]:
     monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path / "claude"))
     repo = repository(tmp_path / "repo", {"calc.py": "def add_one(x):\n    return x + 1\n", "README.md": ORDERS, "notes.txt": "x"})
-    with closing(DaemonContext(Settings(tmp_path / "home", jobs=1), lambda where, what: pytest.fail(f"{where}: {what!r}"))) as context:
+    with closing(DaemonContext(Settings(tmp_path / "home", jobs=1), lambda where, what, _: pytest.fail(f"{where}: {what!r}"))) as context:
         context.get_engine().index(repo)
         yield HookHandlers(context)
 

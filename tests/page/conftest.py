@@ -78,7 +78,7 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
         {"calc.py": "def add_one(x):\n    return x + 1\n", "use.py": "from calc import add_one\n\n\ndef two():\n    return add_one(1)\n"},
     )
     problems: list[str] = []
-    context = DaemonContext(Settings(tmp_path / "home", jobs=1), lambda where, what: problems.append(f"{where}: {what}"))
+    context = DaemonContext(Settings(tmp_path / "home", jobs=1), lambda where, what, _: problems.append(f"{where}: {what}"))
     live, clock = LiveSessions(tmp_path / "home" / "run" / "sessions"), Clock()
     access = PageAccess(PORT, clock)
     app = PageApp(context, live, access)

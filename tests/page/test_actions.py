@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from clew.adapters.page.actions import KEPT_MAX, Action, ActionState, LongActions, Report
+from clew.adapters.page.actions import Action, ActionState, LongActions, Report
 from clew.errors import ClewError, UsageError
 from tests.evaluation.conftest import work as write_session
 from tests.page.conftest import ORIGIN, SESSION, Page
@@ -118,15 +118,15 @@ def test_a_refusal_a_defect_and_a_death_are_told_in_words(actions: LongActions, 
     assert "ZeroDivisionError" in journal[0]
 
 
-def test_only_the_latest_actions_are_held(actions: LongActions) -> None:
+def test_only_the_latest_actions_are_held(actions: LongActions, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clew.adapters.page.actions.KEPT_MAX", 2)
     ids: list[str] = []
-    for number in range(KEPT_MAX + 2):
+    for number in range(3):
         action = start(actions, count_up, 1, key=str(number))
         until(lambda action=action: not action.is_running)
         ids.append(action.id)
 
-    assert actions.find(ids[0]) is None
-    assert actions.find(ids[-1]) is not None
+    assert [actions.find(each) is not None for each in ids] == [False, True, True]
 
 
 def test_after_closing_nothing_runs_and_nothing_starts(actions: LongActions, tmp_path: Path) -> None:

@@ -184,13 +184,14 @@ def read_state(paths: DaemonPaths) -> dict[str, Any] | None:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else None
 
 
-def record_problem(paths: DaemonPaths, source: str, message: str) -> None:
+def record_problem(paths: DaemonPaths, source: str, message: str, kind: str = "") -> None:
     """Append a problem to the journal that `clew doctor` reads. Never raises.
 
     source  where it arose, such as "gateway" or "hook/Stop".
+    kind    which of `journal.mends` in `findings.toml` mends it; "" for none of them.
     A journal that cannot be written (full disk, missing folder) loses the line; `clew doctor` finds that cause by itself.
     """
-    line = json.dumps({"at": int(time.time()), "where": source, "what": message[:2000]}) + "\n"
+    line = json.dumps({"at": int(time.time()), "where": source, "what": message[:2000], "kind": kind}) + "\n"
     with suppress(OSError):
         with suppress(FileNotFoundError):
             if paths.journal.stat().st_size > JOURNAL_BYTES_MAX:
@@ -203,7 +204,7 @@ def record_problem(paths: DaemonPaths, source: str, message: str) -> None:
 
 
 def read_problems(paths: DaemonPaths) -> Iterator[dict[str, Any]]:
-    """Yield the journal's entries (`at`, `where`, `what`), oldest first. Lines that are no JSON object are skipped."""
+    """Yield the journal's entries (`at`, `where`, `what`, `kind`), oldest first. Lines that are no JSON object are skipped."""
     for file in (paths.journal.with_suffix(".old.jsonl"), paths.journal):
         try:
             lines = file.read_text("utf-8", errors="replace").splitlines()

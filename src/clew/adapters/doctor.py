@@ -39,7 +39,6 @@ LOW_DISK_BYTES = 500 * 2**20  # guess
 DATABASE_LOCK_WAIT_S = 2.0  # a write of clew's own takes less; guess
 JOURNAL_DAYS = 7
 PROBLEMS_SHOWN_MAX = 8
-_LATE = "took longer"  # how the journal says that an answer came after its caller had stopped waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,18 +160,19 @@ def _listens(paths: DaemonPaths, where: DaemonAddress) -> bool:
 
 def _journal(environment: DoctorInput) -> Iterator[Finding]:
     since = time.time() - JOURNAL_DAYS * 86_400
-    counted: dict[tuple[str, str], list[int]] = {}
+    mends: dict[str, str] = _load_texts()["journal"]["mends"]
+    counted: dict[tuple[str, str, str], list[int]] = {}
     for entry in read_problems(environment.paths):
         at = entry.get("at")
         if isinstance(at, int | float) and at >= since:
-            counted.setdefault((str(entry.get("where")), str(entry.get("what"))), []).append(int(at))
+            counted.setdefault((str(entry.get("where")), str(entry.get("what")), str(entry.get("kind"))), []).append(int(at))
     latest = sorted(counted.items(), key=lambda pair: -pair[1][-1])
-    for (where, what), times in latest[:PROBLEMS_SHOWN_MAX]:
-        if len(times) == 1 and _LATE in what:
+    for (where, what, kind), times in latest[:PROBLEMS_SHOWN_MAX]:
+        if len(times) == 1 and kind == "late":
             yield build_finding("late_once", when=_minute(times[0]), where=where, what=what)
             continue
         again = f", {len(times)} times" if len(times) > 1 else ""
-        mend = next(mend for word, mend in _load_texts()["journal"]["mends"] if word in what)
+        mend = mends.get(kind, mends["other"])
         yield build_finding("journal", when=_minute(times[-1]), again=again, where=where, what=what.partition("\n")[0], mend=mend)
     if len(latest) > PROBLEMS_SHOWN_MAX:
         yield build_finding("journal_more", count=len(latest) - PROBLEMS_SHOWN_MAX, file=environment.paths.journal)

@@ -13,13 +13,14 @@ import traceback
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
+from errno import EDQUOT, ENOSPC
 from pathlib import Path
 
 import clew
 from clew.codebase.private_paths import find_refusal_reason
 from clew.engine import Engine
 from clew.errors import ClewError, SchemaTooNew, StoreBusy, StoreUnreachable, StoreUnusable, StoreUnwritable
-from clew.settings import Settings
+from clew.settings import BadSetting, Settings
 from clew.text.secrets import mask_text
 from clew.trial.log import TrialLog
 
@@ -35,14 +36,19 @@ _STORE_ERROR_LABELS: tuple[tuple[type[ClewError], str], ...] = (
 )  # fmt: skip
 
 
+_KINDS: tuple[tuple[type[ClewError], str], ...] = (
+    (StoreBusy, "busy"), (StoreUnwritable, "full"), (SchemaTooNew, "newer"), (BadSetting, "setting"),
+)  # fmt: skip
+
+
 class DaemonContext:
     """The settings, engine, background jobs and error journal of one daemon. Thread-safe.
 
-    journal   the error log: called with where an error occurred and its text; `clew doctor` shows the entries.
+    journal   the error log: called with where an error occurred, its text and its kind; `clew doctor` shows the entries.
     refusals  folder path → why a folder in which a session runs is not indexed.
     """
 
-    def __init__(self, settings: Settings, journal: Callable[[str, str], None]) -> None:
+    def __init__(self, settings: Settings, journal: Callable[[str, str, str], None]) -> None:
         self.settings = settings
         self.journal = journal
         self.trial = TrialLog(settings.data_dir)
@@ -142,9 +148,10 @@ class DaemonContext:
             self._changed.notify_all()
             return self._changed.wait_for(lambda: not self._jobs and not self._is_busy, timeout_s)
 
-    def record_error(self, where: str, error: BaseException | str) -> None:
+    def record_error(self, where: str, error: BaseException | str, kind: str = "") -> None:
         """Journal an error that occurred in `where`, secrets masked, unless the same was journalled in the last minute.
 
+        kind  what mends it (`clew.adapters.daemon_files.record_problem`); "" for what an exception says of itself.
         An exception that is neither a ClewError nor an OSError is a defect: its stack trace goes to standard error as well.
         """
         if isinstance(error, BaseException):
@@ -158,7 +165,7 @@ class DaemonContext:
         self._journalled[key] = now
         while len(self._journalled) > _RECENT_ERRORS_MAX:
             self._journalled.popitem(last=False)
-        self.journal(where, mask_text(text))
+        self.journal(where, mask_text(text), kind or _find_kind(error))
 
     def close(self, timeout_s: float = 5.0) -> None:
         """Run the waiting jobs for at most `timeout_s`, then close the store; it stays open under a job that has not ended."""
@@ -193,3 +200,10 @@ class DaemonContext:
                 if job is None and self._is_closed:
                     return None
                 self._changed.wait(max(0.0, due - time.monotonic()) if job is not None else None)
+
+
+def _find_kind(error: BaseException | str) -> str:
+    """Return the kind of a journalled error, "" for one that only its text describes."""
+    if isinstance(error, OSError) and error.errno in (ENOSPC, EDQUOT):
+        return "full"
+    return next((kind for kinds, kind in _KINDS if isinstance(error, kinds)), "")

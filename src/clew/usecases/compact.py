@@ -55,8 +55,8 @@ _HANDOFF_SHARE_MAX, _REQUEST_SHARE_MAX = 0.25, 0.15
 _HANDOFF_TOKENS_MIN, _HANDOFF_SHARE_LIMIT = 800, 1.0
 _EARLIER_SHARE_MAX = 0.15  # of a compaction's budget, for turns of other sessions, if requested; guess
 EARLIER_COMPACTIONS_MAX = CUTS_MAX  # of one session that a later one takes into account: each costs as much again, once a process
-_CHOSEN_MAX = 64  # choices of earlier compactions that a process holds, each some hundred numbers
-_chosen: dict[bytes, ShownLines] = {}
+_SELECTED_MAX = 64  # earlier compactions of which a process holds the lines, each some hundred numbers
+_selected: dict[bytes, ShownLines] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,24 +96,23 @@ class CompactionInput:
 
     def select_lines(self, budget_tokens: int, networks: tuple[ScoringNetwork, ScoringNetwork] | None = None) -> tuple[Packet, ShownLines]:
         """Return the compacted window, and which lines of each record it shows."""
-        kept = self._find_kept(budget_tokens, networks)
+        earlier = self.load_earlier()
+        kept = earlier.find_shown(budget_tokens, networks) if earlier else None
         with self.store.snapshot(LOCAL, self.workspace, self.as_of_ns) as snapshot:
             return self._from(snapshot, budget_tokens, kept, networks)
 
-    def _find_kept(self, budget_tokens: int, networks: tuple[ScoringNetwork, ScoringNetwork] | None) -> ShownLines | None:
-        """Return which lines the client's previous compaction shows, None without one; this process chooses once for equal inputs."""
+    def find_shown(self, budget_tokens: int, networks: tuple[ScoringNetwork, ScoringNetwork] | None = None) -> ShownLines:
+        """Return the lines that `select_lines` shows; a process selects once for equal inputs."""
         earlier = self.load_earlier()
-        if earlier is None:
-            return None
-        kept = earlier._find_kept(budget_tokens, networks)
-        with earlier.store.snapshot(LOCAL, earlier.workspace, earlier.as_of_ns) as snapshot:
+        kept = earlier.find_shown(budget_tokens, networks) if earlier else None
+        with self.store.snapshot(LOCAL, self.workspace, self.as_of_ns) as snapshot:
             if networks:
-                return earlier._from(snapshot, budget_tokens, kept, networks)[1]
-            key = earlier._digest_inputs(snapshot, budget_tokens, kept)
-            shown = _chosen.pop(key, None) or earlier._from(snapshot, budget_tokens, kept, None)[1]
-        _chosen[key] = shown  # behind those that were used before it
-        while len(_chosen) > _CHOSEN_MAX:
-            _chosen.pop(next(iter(_chosen)), None)
+                return self._from(snapshot, budget_tokens, kept, networks)[1]
+            key = self._digest_inputs(snapshot, budget_tokens, kept)
+            shown = _selected.pop(key, None) or self._from(snapshot, budget_tokens, kept, None)[1]
+        _selected[key] = shown  # behind those that were used before it
+        while len(_selected) > _SELECTED_MAX:
+            _selected.pop(next(iter(_selected)), None)
         return shown
 
     def _digest_inputs(self, snapshot: Snapshot, budget_tokens: int, kept: ShownLines | None) -> bytes:

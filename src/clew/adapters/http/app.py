@@ -190,7 +190,7 @@ class DaemonApp:
         self, name: str, started: float, ended: asyncio.Future[HookAnswer], missed: Callable[[HookAnswer], None] | None
     ) -> None:
         took = time.monotonic() - started
-        self.context.record_error(name, f"took longer than the {TIMEOUTS_S.get(name, DEFAULT_TIMEOUT_S)} s that its caller waits")
+        self.context.record_error(name, f"took longer than the {TIMEOUTS_S.get(name, DEFAULT_TIMEOUT_S)} s that its caller waits", "late")
         error = ended.exception() if not ended.cancelled() else None
         if error is not None:
             self.context.record_error(name, error)

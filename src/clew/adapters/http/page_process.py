@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any, TypeAlias, cast
@@ -158,7 +159,7 @@ def run_page(settings: Settings, listening: socket.socket, commands: Connection,
     """Serve the page until the daemon says "stop", or ends. For a process of its own."""
     os.nice(NICENESS)
     threading.Thread(target=end_with_parent, daemon=True).start()
-    context = DaemonContext(settings, lambda where, what: record_problem(DaemonPaths(settings.data_dir), where, what))
+    context = DaemonContext(settings, partial(record_problem, DaemonPaths(settings.data_dir)))
     access, daemon = PageAccess(listening.getsockname()[1]), AskedDaemon(asks)
     from clew.adapters.page.app import PageApp  # lazy: the daemon, which imports this module, needs no templates
 

@@ -84,7 +84,7 @@ def ensure_daemon(paths: DaemonPaths, *, timeout_s: float = START_TIMEOUT_S, req
             return request(paths, "GET", "/health", timeout_s=max(0.1, deadline - time.monotonic()))
         except DaemonUnavailable:
             if time.monotonic() > deadline:
-                record_problem(paths, "daemon", f"did not answer within {timeout_s:g} s of its start")
+                record_problem(paths, "daemon", f"did not answer within {timeout_s:g} s of its start", "late")
                 raise
             if started.poll() not in {None, 4}:  # 4: another one was quicker, and will answer
                 raise DaemonUnavailable(paths, f"ended with {started.returncode} as it started") from None

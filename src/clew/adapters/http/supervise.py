@@ -224,7 +224,7 @@ class Supervisor:
         with suppress(OSError, ValueError, AttributeError, RecursionError), open(self.spec["state"]) as stream:  # noqa: PTH123 - as above
             told = json.loads(stream.read())
             self._record_problem(
-                f"an earlier daemon (pid {told.get('pid')}) ended without stopping: it was killed, or the machine went down"
+                f"an earlier daemon (pid {told.get('pid')}) ended without stopping: it was killed, or the machine went down", "killed"
             )
 
     def _bind_unix_socket(self) -> socket.socket:
@@ -262,8 +262,8 @@ class Supervisor:
             return None
         return made
 
-    def _record_problem(self, what: str) -> None:
-        line = json.dumps({"at": int(time.time()), "where": "daemon", "what": what}) + "\n"
+    def _record_problem(self, what: str, kind: str = "") -> None:
+        line = json.dumps({"at": int(time.time()), "where": "daemon", "what": what, "kind": kind}) + "\n"
         with suppress(OSError):  # a full disk: `clew doctor` sees that by itself
             descriptor = os.open(self.spec["problems"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             os.write(descriptor, line.encode())

@@ -68,7 +68,7 @@ def main(spec: dict[str, object]) -> int:
     settings = replace(chosen.settings, data_dir=home)
     context = create_daemon_context(settings)
     for problem in (*chosen.warnings, *map(str, chosen.errors)):  # the session goes on, with the default
-        context.record_error("settings", problem)
+        context.record_error("settings", problem, "setting")
     hooks = HookHandlers(context)
     address = rotate_token(DaemonPaths(home))
     mounts: dict[str, ASGIApp] = {

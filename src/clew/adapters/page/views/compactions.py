@@ -165,7 +165,7 @@ def load_preview(viewer: Viewer, found: FoundSession, at: str, budget: int) -> C
                     found.name, at=at or None, budget_tokens=budget, tokenizer=settings.tokenizer, path=found.path
                 )
             )
-        except BaseException as error:  # who asked for it and who waits for it see it
+        except BaseException as error:  # noqa: BLE001 - who asked for it and who waits for it see it
             with _lock:
                 _kept.pop(key, None)
             made.set_exception(error)

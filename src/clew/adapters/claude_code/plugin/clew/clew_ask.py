@@ -214,9 +214,9 @@ def _record_fault(path, why, first_s, last_s):
         pass
 
 
-def record_problem(path, where, what):
+def record_problem(path, where, what, kind=""):
     """Add a line to `problems.jsonl` beside the socket, for `clew doctor`. Never raises, and makes no folder."""
-    line = '{"at": %d, "where": "%s", "what": "%s"}\n' % (time.time(), where, what)
+    line = '{"at": %d, "where": "%s", "what": "%s", "kind": "%s"}\n' % (time.time(), where, what, kind)
     try:
         number = posix.open(path.rpartition("/")[0] + "/problems.jsonl", posix.O_WRONLY | posix.O_CREAT | posix.O_APPEND, 0o600)
         posix.write(number, line.encode())

@@ -23,7 +23,7 @@ def main(path, route, *command):
         answer = clew_ask.post(path, route, body, command, (client,), waits=route == "hook/SessionStart")
     except clew_ask.Unreachable as missed:
         if missed.reason not in QUIET:
-            clew_ask.record_problem(path, route, f"the session went on without clew: {clew_ask.REASONS[missed.reason]}")
+            clew_ask.record_problem(path, route, f"the session went on without clew: {clew_ask.REASONS[missed.reason]}", missed.reason)
         answer = _status(path, missed.reason) if route == "statusline" else b""
     if answer and answer != b"{}":
         sys.stdout.buffer.write(answer)

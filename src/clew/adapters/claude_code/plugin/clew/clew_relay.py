@@ -80,7 +80,7 @@ def serve_request(over, path, command):
             answer = clew_ask.post(path, route, body, command, (f"x-clew-client-pid: {posix.getppid()}",)) or b"{}"
         except clew_ask.Unreachable as missed:
             if missed.reason not in ("left alone", "removed"):
-                clew_ask.record_problem(path, route, f"the session went on without clew: {clew_ask.REASONS[missed.reason]}")
+                clew_ask.record_problem(path, route, f"the session went on without clew: {clew_ask.REASONS[missed.reason]}", missed.reason)
             answer = b"{}"
         head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(answer)}\r\nconnection: close\r\n\r\n"
         over.sendall(head.encode() + answer)
