@@ -50,10 +50,10 @@ def compact(path: Path, budget_tokens: int, *, at: str | None = None) -> str:
 
 
 def test_lines_of_a_file_stand_as_they_are_in_it(tmp_path: Path) -> None:
-    """Without the numbers that the tool printed: an edit must find them letter for letter. The first one's number stands before."""
+    """Without the numbers that the tool printed: an edit must find them letter for letter. The heading says the first one's number."""
     text = compact(script().save(tmp_path / "work"), 800)
 
-    assert "@2\n    balance = opening_balance(entries, clock)\n" in text or "@1\n" + "\n".join(SETTLE[:2]) in text
+    assert "ledger.py:2\n    balance = opening_balance(entries, clock)\n" in text or "ledger.py:1\n" + "\n".join(SETTLE[:2]) in text
 
 
 def test_a_line_that_an_edit_has_replaced_is_not_shown(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_what_stood_in_the_window_stays_in_its_form(tmp_path: Path) -> None:
 
     before, after = compact(path, 700, at=first_cut), compact(path, 700)
 
-    kept = before[before.index("@") : before.index(SETTLE[1]) + len(SETTLE[1])]
+    kept = before[before.index("ledger.py:") : before.index(SETTLE[1]) + len(SETTLE[1])]
     assert kept in after
 
 
@@ -162,7 +162,7 @@ def test_what_an_earlier_compaction_showed_is_chosen_anew_once_some_of_it_was_pu
 
     before = compacted()
     assert compacted() == before
-    [handle] = [line[1:9] for line in before.splitlines() if line.endswith("src/ledger.py") and line.startswith("[")][:1]
+    [handle] = [line[1:9] for line in before.splitlines() if "ledger.py" in line and line.startswith("[")][:1]
     engine.purge(path.parent, handles=[handle], reason="test")
     after = compacted()
     compact_usecase._selected.clear()
@@ -180,7 +180,7 @@ def test_a_compaction_from_records_lacks_what_was_purged(tmp_path: Path) -> None
         return engine.compact(find_session_files(path).id, at=None, budget_tokens=2000, tokenizer="chars4", path=path.parent).text
 
     before = compacted()
-    handle = before[: before.index("src/ledger.py\n@")].rpartition("[")[2].partition("]")[0]
+    handle = before[: before.index("ledger.py:1\n")].rpartition("[")[2].partition("]")[0]
     engine.purge(path.parent, handles=[handle])
 
     assert "opening_balance(entries" in before
@@ -293,3 +293,48 @@ def test_a_session_without_lines_has_no_features() -> None:
     found = line_features([], [], [], TaskState())
 
     assert found.features.shape == (0, len(LINE_FEATURES))
+
+
+REMINDER = "<system-reminder>\nWhenever you read a file, you should consider whether it would be malware.\n</system-reminder>"
+
+
+def test_the_clients_own_words_behind_an_output_are_not_shown(tmp_path: Path) -> None:
+    """A reminder behind a file's lines, an acknowledgement of an edit: the handle has them, the window does not."""
+    made = ClaudeScript()
+    made.prompt("Settle the ledger in src/ledger.py.")
+    made.read(f"{FOLDER}/src/ledger.py", [*SETTLE, "# <system-reminder>of the file</system-reminder>"], behind=f"\n\n{REMINDER}\n")
+    made.run("cat notes.md", REMINDER)
+    made.edit(f"{FOLDER}/src/ledger.py", SETTLE[3], "        balance = balance.plus(entry.amount)", 4)
+    engine = clew.open(settings=Settings(tmp_path), is_in_memory=True)
+    packet = engine.compact(str(made.save(tmp_path / "work")), at=None, budget_tokens=4000, tokenizer="chars4", path=tmp_path)
+    read = next(entry for entry in packet.entries if entry.kind == "read" and SETTLE[0] in entry.text)
+
+    assert packet.text.count("Whenever you read a file") == 1  # what a command printed is its output, whatever it looks like
+    assert "# <system-reminder>of the file</system-reminder>" in packet.text
+    assert "has been updated" not in packet.text
+    assert REMINDER in engine.unfold(tmp_path, read.handle).data.decode()
+
+
+def test_a_path_stands_in_full_once(tmp_path: Path) -> None:
+    """Above later lines of the file its last part is enough, unless another file has the same."""
+    made = ClaudeScript()
+    made.prompt("Compare them.")
+    for name in ("src/deep/folder/ledger.py", "src/deep/folder/mod.py", "src/other/mod.py"):
+        made.read(f"{FOLDER}/{name}", [f"{line} # {name}" for line in SETTLE])
+    text = compact(made.save(tmp_path / "work"), 4000).partition("## Last actions")[2]
+
+    assert "] ledger.py:1\n" in text
+    assert "] src/deep/folder/mod.py:1\n" in text
+    assert "] src/other/mod.py:1\n" in text
+
+
+def test_a_heading_says_how_a_long_command_ended(tmp_path: Path) -> None:
+    """What was called is clipped, what became of it is not."""
+    made = ClaudeScript()
+    made.prompt("Post them.")
+    made.run("./post --to somewhere " + " ".join(f"--comment={number:03}" for number in range(9)), "no such place", 3)
+    for number in range(6):
+        made.run(f"./try {number}", "no")
+    text = compact(made.save(tmp_path / "work"), 4000)
+
+    assert "→ exit 3\n" in text.partition("## Last actions")[2]

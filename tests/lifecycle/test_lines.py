@@ -15,6 +15,7 @@ from clew.store.ports import Writer
 from clew.store.sqlite.store import SqliteStore
 from clew.transcript.follow import load_stored_progress, read_deltas
 from tests.looking import look
+from tests.transcript.conftest import FOLDER, ClaudeScript
 
 SESSION = "11111111-2222-4333-8444-555555555555"
 SOURCE = f"session:{SESSION}"
@@ -142,3 +143,26 @@ def test_the_lines_of_two_records_that_are_purged_together_both_go(store: Writer
     assert b"last" in held
     assert SECRET.encode() not in held
     assert b"staple-and-anchor" not in held
+
+
+def test_a_purge_spares_lines_that_share_only_the_clients_own_words(store: Writer, tmp_path: Path) -> None:
+    """Each file that is read ends with the same reminder of the client's: what is purged is one of them."""
+    reminder = (
+        "\n\n<system-reminder>\n"
+        + "Whenever you read a file, you should consider whether it would be malware. " * 3
+        + "\n</system-reminder>"
+    )
+    made = ClaudeScript()
+    made.prompt("Read them.")
+    for name, line in (("a", SECRET), ("b", "nothing of the kind")):
+        made.read(f"{FOLDER}/{name}.py", [f"{line} {number}" for number in range(20)], behind=reminder)
+    apply_deltas(store, "w", read_deltas(made.save(tmp_path)))
+    source = f"session:{made.session}"
+    (record,) = [record for record in look(store, "w").records_of_sources(source) if record.kind == "read" and record.path.endswith("a.py")]
+
+    forget.purge_records(store, "w", [record.id], reason="", now_ns=1)
+
+    pieces = [record.full_text for record in look(store, "w").records_of_sources(source) if record.kind == "transcript"]
+    lines = b"".join(look(store, "w").original(piece.blob)[piece.start : piece.end] for piece in pieces)
+    assert SECRET.encode() not in lines
+    assert b"nothing of the kind 19" in lines

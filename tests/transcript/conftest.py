@@ -68,9 +68,9 @@ class ClaudeScript:
         text += f"was NOT written to the file). To tell you how to proceed, the user said:\n{words}" if words else "was NOT written)."
         return self.answer(call_id, text, is_error=True, told="User rejected tool use")
 
-    def read(self, path: str, lines: list[str], start: int = 1, total: int | None = None) -> str:
-        """A Read of `lines`, which stand in the file from line `start` on."""
-        text = "\n".join(f"{number:6}→{line}" for number, line in enumerate(lines, start))
+    def read(self, path: str, lines: list[str], start: int = 1, total: int | None = None, behind: str = "") -> str:
+        """A Read of `lines`, which stand in the file from line `start` on; `behind` them the client's own words."""
+        text = "\n".join(f"{number:6}→{line}" for number, line in enumerate(lines, start)) + behind
         told = {
             "type": "text",
             "file": {

@@ -9,6 +9,8 @@ person pinned comes before all of it, within a share of the budget; what a perso
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -19,7 +21,7 @@ from numpy.typing import NDArray
 from clew.compaction import compressed
 from clew.compaction.keep import MARK_CHARS, ScoringNetwork, compute_utility
 from clew.compaction.level import number_pieces, rate_lines
-from clew.compaction.lines import EDITS, NUMBER, NUMBERED, Lines, has_ended_by, line_features
+from clew.compaction.lines import EDITS, LINE_CHARS_MIN, NUMBER, NUMBERED, Lines, has_ended_by, line_features
 from clew.compaction.names import Floats
 from clew.packet.assemble import Candidate, Option, Selection, assemble
 from clew.packet.options import OriginalCache, attribute_text, heading_spans, heading_text
@@ -63,8 +65,12 @@ PINNED_HEADING = "## Pinned by the user, oldest first; [handle] unfolds the rest
 UNFITTING = "Not all that was pinned fits; handles without lines below are those that do not.\n"
 PINNED_SHARE = 0.5  # of the budget, for what a person pinned: the hand-off and the last actions need the rest; guess
 KEPT_FACTOR = 3.0  # what stood in the window before is worth so much more, as moving it costs attention and cache; guess
+GAP_MARK, GAP_LINES_MAX = "--", 2  # between lines of a record, as grep has it; so many blank lines or braces are shown in its place
+LEGEND = f"[handle] unfolds the rest, {GAP_MARK} is a gap, :n the number of the next line"
+REFILLS_MAX, REFILL_TOKENS_MIN = 2, 16  # how often what lines cost less together than one by one is spent again; below it, it is left
 TRIM_SHARE = 0.15  # of a segment's best line: lines at its ends that are worth less are left out; guess
-NAME_CHARS_MAX = 100
+NAME_CHARS_MAX, ENDING_CHARS_MAX = 100, 40  # the second of what a name says at its end of how a call ended
+_PATH_END = re.compile(r"[\s,:;`'\"()\[\]]+")
 # Never shown again, or said by the hand-off and by the message that they were taken from.
 EXCLUDED_KINDS = frozenset(
     {"transcript", "summary", "thinking", "boundary", "brief", "note", "attachment", "constraint", "dead_end", "decision", "claim"}
@@ -128,11 +134,11 @@ def compact(
     records, statuses = main_thread_records(snapshot, source, seq_end)
     originals = OriginalCache(snapshot)
     originals.read(record.full_text for record in records)
-    texts = [originals.text_of(record.full_text) for record in records]
+    texts = [originals.shown_text(record) for record in records]
     found = line_features(records, texts, statuses, state)
     utilities = compute_utility(found, using)
     bodies = [text.split("\n") for text in texts]
-    group = f"session {source.removeprefix('session:')}, in order of time; [handle] unfolds the rest"
+    group = f"session {source.removeprefix('session:')}, in order of time; {LEGEND}"
     marked = _pinned(records, bodies, pins or PinnedLines(), PINNED_SHARE * budget_tokens, counter)
     dropped = marked.dropped
     recent, recent_tokens = _recent(records, statuses, bodies, budget_tokens - marked.tokens, counter, {*marked.shown, *dropped})
@@ -143,7 +149,6 @@ def compact(
     written = render_fenced(front, PLACEHOLDER_NONCE)
     spent = counter.count_unrounded(written) + counter.count_unrounded(heading_text(group)) + recent_tokens
     spent += counter.count_unrounded(NEXT_FENCE if written != plain else FIRST_FENCE)
-    shown = dict(recent)
     before = _Said(plain, *("\n".join(bodies[number][first : last + 1]) for number, spans in recent.items() for first, last in spans))
     is_said = np.array([line in before for line in found.stripped], bool)
     rates = rate_lines(found, utilities) if rate_min is not None else np.empty(0)
@@ -160,26 +165,42 @@ def compact(
         segments = _segments_above(found, rates, rate_min, utilities, is_said)
     else:
         segments = _segments(found, utilities, records, kept or {}, max(CANDIDATES_MIN, budget_tokens // TOKENS_PER_CANDIDATE))
-    offers = _offers(segments, records, bodies, counter)
+    names = _PathNames(records, plain)
+    offers = _offers(segments, records, bodies, names, counter)
     told = _told(covers, segments, records)
+
+    def fill(room: float) -> tuple[Packet, ShownLines]:
+        chosen, selection = (list(range(len(segments))), Selection()) if rate_min is not None else _choose(offers, room)
+        if told and selection.shadow_price > 0:  # as long as everything fits, the originals say it better
+            both = _choose([*offers, *told], room)
+            if any(at >= len(segments) for at in both[0]):
+                chosen, selection = both
+        shown = {number: list(spans) for number, spans in recent.items()}
+        weights: dict[int, float] = {}
+        for at in sorted(at for at in chosen if at < len(segments)):
+            segment = segments[at]
+            shown.setdefault(segment.record, []).append((segment.first, segment.last))
+            weights[segment.record] = weights.get(segment.record, 0.0) + segment.utility
+        made = [told[at - len(segments)] for at in sorted(chosen) if at >= len(segments)]
+        shown = {number: _without(spans, dropped.get(number, ())) for number, spans in shown.items()}
+        shown = {number: spans for number, spans in shown.items() if spans or number in recent}
+        return _packet(
+            state, front, group, records, statuses, bodies, shown, weights, made, counter,
+            budget_tokens if rate_min is None else None, selection, frozenset(recent) - marked.shown.keys(), marked, names,
+        )  # fmt: skip
+
     room = budget_tokens - spent
-    chosen, selection = (list(range(len(segments))), Selection()) if rate_min is not None else _choose(offers, room)
-    if told and selection.shadow_price > 0:  # as long as everything fits, the originals say it better
-        both = _choose([*offers, *told], room)
-        if any(at >= len(segments) for at in both[0]):
-            chosen, selection = both
-    weights: dict[int, float] = {}
-    for at in sorted(at for at in chosen if at < len(segments)):
-        segment = segments[at]
-        shown.setdefault(segment.record, []).append((segment.first, segment.last))
-        weights[segment.record] = weights.get(segment.record, 0.0) + segment.utility
-    made = [told[at - len(segments)] for at in sorted(chosen) if at >= len(segments)]
-    shown = {number: _without(spans, dropped.get(number, ())) for number, spans in shown.items()}
-    shown = {number: spans for number, spans in shown.items() if spans or number in recent}
-    return _packet(
-        state, front, group, records, statuses, bodies, shown, weights, made, counter,
-        budget_tokens if rate_min is None else None, selection, frozenset(recent) - marked.shown.keys(), marked,
-    )  # fmt: skip
+    packet, lines = fill(room)
+    for _ in range(REFILLS_MAX if rate_min is None else 0):
+        left = budget_tokens - packet.tokens - packet.fence_tokens
+        if left < REFILL_TOKENS_MIN or packet.shadow_price <= 0:
+            break
+        room += left
+        fuller = fill(room)
+        if fuller[0].tokens <= packet.tokens:  # it was too much, and something was taken out again
+            break
+        packet, lines = fuller
+    return packet, lines
 
 
 def main_thread_records(snapshot: Snapshot, source: str, seq_end: int | None = None) -> tuple[list[Record], list[Status]]:
@@ -288,7 +309,7 @@ def _recent(
         kept = len(body) if whole <= left else _last_lines(body, left - 2, counter)
         if kept:
             shown[number] = [(len(body) - kept, len(body) - 1)]
-            spent += head + (whole if kept == len(body) else counter.count_unrounded("…\n" + "\n".join(body[-kept:]) + "\n"))
+            spent += head + (whole if kept == len(body) else counter.count_unrounded("\n".join(body[-kept:]) + "\n"))
         if kept < len(body):
             break
     return shown, spent
@@ -354,10 +375,11 @@ def _segments_above(
 
 
 def _offers(
-    segments: Sequence[_Segment], records: Sequence[Record], bodies: Sequence[Sequence[str]], counter: TokenCounter
-) -> list[_Offer]:
+    segments: Sequence[_Segment], records: Sequence[Record], bodies: Sequence[Sequence[str]], names: _PathNames,
+    counter: TokenCounter,
+) -> list[_Offer]:  # fmt: skip
     texts = [join_text(_run(records[each.record], bodies[each.record], each.first, each.last)) for each in segments]
-    heads = {number: counter.count_unrounded(_priced(records[number])) for number in {segment.record for segment in segments}}
+    heads = {number: counter.count_unrounded(_priced(records[number], names)) for number in {segment.record for segment in segments}}
     return [
         _Offer(f"{records[each.record].id}:{each.first}", str(each.record), heads[each.record], text, tokens, each.utility)
         for each, text, tokens in zip(segments, texts, counter.count_unrounded_many(texts), strict=True)
@@ -422,19 +444,23 @@ def _packet(
     counter: TokenCounter,
     budget_tokens: int | None,
     selection: Selection,
-    recent: Collection[int],
+    recent: frozenset[int],
     marked: _Pinned,
+    names: _PathNames,
 ) -> tuple[Packet, ShownLines]:
     told, pinned = _covers(made), marked.shown
-    runs = {number: _merged(spans) for number, spans in shown.items()}
+    runs = {number: _bridged(_merged(spans), bodies[number]) for number, spans in shown.items()}
     order = sorted(runs, key=lambda number: (number not in pinned, -weights.get(number, float("inf")), number))
     while True:
-        first = _body(
-            (clew_span(f"\n{PINNED_HEADING}\n{marked.remark}"),), records, statuses, bodies, {at: runs[at] for at in runs if at in pinned}
-        )
-        last = _body((clew_span(f"\n{RECENT_HEADING}\n"),), records, statuses, bodies, {at: runs[at] for at in runs if at in recent})
-        rest = {at: runs[at] for at in runs if at not in recent and at not in pinned}
-        spans = merge_spans((*front, *first, *last, *_body(heading_spans(group), records, statuses, bodies, rest, told)))
+        parts = list(front)
+        named = names.copy()
+        for heading, is_here, sentences in (
+            ((clew_span(f"\n{PINNED_HEADING}\n{marked.remark}"),), pinned, ()),
+            ((clew_span(f"\n{RECENT_HEADING}\n"),), recent, ()),
+            (heading_spans(group), runs.keys() - pinned.keys() - recent, told),
+        ):
+            parts += _body(heading, records, statuses, bodies, {at: runs[at] for at in runs if at in is_here}, named, sentences)
+        spans = merge_spans(parts)
         tokens, fence_tokens = count_tokens(spans, counter)
         if budget_tokens is None or tokens + fence_tokens <= budget_tokens or not order:
             break
@@ -454,7 +480,7 @@ def _entry(
 ) -> PacketEntry:  # fmt: skip
     """A record as it is shown; lines are named where they are one piece."""
     is_whole = list(runs) == [(0, len(body) - 1)]
-    part = "".join(join_text(_run(record, body, first, last)) for first, last in runs)
+    part = "".join(join_text(_run(record, body, first, last, is_first=at == 0)) for at, (first, last) in enumerate(runs))
     start, end = (runs[0][0] + 1, runs[0][1] + 1) if len(runs) == 1 else (0, 0)
     shown = RECENT_UTILITY if utility is None else utility
     return PacketEntry(
@@ -505,45 +531,123 @@ def _body(
     statuses: Sequence[Status],
     bodies: Sequence[Sequence[str]],
     runs: Mapping[int, Sequence[tuple[int, int]]],
+    names: _PathNames,
     told: Sequence[tuple[Record, Spans, float]] = (),
 ) -> Spans:
     parts = [span for _, spans, _ in told for span in spans]
     for number in sorted(runs):
         record, body = records[number], bodies[number]
-        is_whole = list(runs[number]) == [(0, len(body) - 1)]
-        parts += _head(record, is_old=has_ended_by(statuses[number], EDITS))
-        if is_whole:
-            parts += (*attribute_text(record, "\n".join(body).strip("\n")), clew_span("\n"))
-        else:
-            parts += (span for first, last in runs[number] for span in _run(record, body, first, last))
+        asked = _said_by_heading(record, body, runs[number])
+        shown = [(max(first, asked), last) for first, last in runs[number] if last >= asked]
+        what, line = _title(record, body, asked, shown, names)
+        parts += _head(record, what, line, is_old=has_ended_by(statuses[number], EDITS))
+        for at, (first, last) in enumerate(shown):
+            parts += _run(record, body, first, last, is_first=at == 0)
     return (*heading, *parts) if parts else ()
 
 
-def _head(record: Record, *, is_old: bool = False) -> Spans:
-    """The line above a record: what clew calls it, or what was called, which is the agent's or stands in a file."""
-    handle, end = clew_span(f"[{make_handle(record.id)}] "), clew_span(f"{' (edited since)' if is_old else ''}\n")
+def _title(record: Record, body: Sequence[str], asked: int, shown: Sequence[tuple[int, int]], names: _PathNames) -> tuple[str, int]:
+    """The file, or what was called, above some lines of a record; and the number of the first line, 0 for none."""
+    if record.path and record.kind in FILE_KINDS:
+        file = names.name(record.path)
+        if shown:
+            return file, _first_number(record, body, *shown[0])
+        return " ".join(record.name.replace(record.path, file, 1).split()), 0
+    line, name = " ".join(body[asked - 1].split()) if asked else "", _name_of(record)
+    return (f"{line}{_ending_of(record)}" if len(line) > len(name) else name), 0
+
+
+def _name_of(record: Record) -> str:
+    """A record's name on a line, clipped before what it says of the end of a call."""
+    name, ending = " ".join(record.name.split()), _ending_of(record)
+    return name if len(name) <= NAME_CHARS_MAX else f"{name[: NAME_CHARS_MAX - len(ending)].rstrip()}…{ending}"
+
+
+def _ending_of(record: Record) -> str:
+    """What the name of a call says of its end, but for a success."""
+    asked, mark, ending = " ".join(record.name.split()).rpartition(" → ")
+    return f"{mark}{ending}" if asked and len(ending) <= ENDING_CHARS_MAX and ending != "exit 0" else ""
+
+
+class _PathNames:
+    """How files are named above their lines: in full once, then by the last part where no other file of the session has the same."""
+
+    def __init__(self, records: Sequence[Record], said: str) -> None:
+        paths = {record.path for record in records if record.path}
+        self._same = Counter(path.rpartition("/")[2] for path in paths)
+        self._said = paths.intersection(_PATH_END.split(said))
+
+    def copy(self) -> _PathNames:
+        """Return the names as they are known now, to go on from."""
+        other = _PathNames((), "")
+        other._same, other._said = self._same, set(self._said)
+        return other
+
+    def name(self, path: str, *, is_shown: bool = True) -> str:
+        """Return how a file is named here; from now on it is known if it `is_shown`."""
+        last = path.rpartition("/")[2]
+        if path in self._said and self._same[last] == 1:
+            return last
+        if is_shown:
+            self._said.add(path)
+        return path
+
+
+def _said_by_heading(record: Record, body: Sequence[str], runs: Sequence[tuple[int, int]]) -> int:
+    """The number of lines at the beginning of a record's text, which say what was asked, that the heading above these lines says."""
+    if record.kind in MESSAGE_KINDS or len(body) < 2:
+        return 0
+    asked, name = " ".join(body[0].split()), " ".join(record.name.split())
+    if record.kind in FILE_KINDS and record.path:
+        return int(asked in name)
+    if record.kind == "search" and asked.startswith(name.partition(" → ")[0]):
+        return 1
+    called = name.rpartition(" → ")[0] or name  # the heading is the whole line where that is bought
+    is_bought = bool(runs) and runs[0][0] == 0
+    return int(asked in name or (is_bought and asked.startswith(called.rstrip("…"))))
+
+
+def _first_number(record: Record, body: Sequence[str], first: int, last: int) -> int:
+    """The number in its file of the first of some lines that a tool showed with their numbers; 0 for none."""
+    if record.kind not in NUMBERED:
+        return 0
+    for at, line in enumerate(body[first : last + 1]):
+        if found := NUMBER.match(line):
+            return max(int(found[1]) - at, 1)
+    return 0
+
+
+def _head(record: Record, what: str, line: int = 0, *, is_old: bool = False) -> Spans:
+    """The line above a record: what clew calls it, or what was called, which is the agent's or stands in a file; `what` names its file."""
+    handle = clew_span(f"[{make_handle(record.id)}] ")
+    end = clew_span(f"{f':{line}' if line else ''}{' (edited since)' if is_old else ''}\n")
     if record.kind in MESSAGE_KINDS:
         return handle, clew_span(record.kind), end
-    what = record.path if record.path and record.kind in FILE_KINDS else " ".join(record.name.split())[:NAME_CHARS_MAX]
-    return handle, Span(Author.OUTSIDE, what), end
+    return handle, Span(Author.OUTSIDE, what or _name_of(record)), end
 
 
-def _priced(record: Record) -> str:
+def _priced(record: Record, names: _PathNames | None = None) -> str:
     """What a record's heading takes: words of the user ask for one more fence."""
-    return join_text(_head(record)) + (NEXT_FENCE if infer_author(record) is Author.USER else "")
+    what = record.path if record.kind in FILE_KINDS else ""
+    what = names.name(what, is_shown=False) if names and what else what
+    return join_text(_head(record, what)) + (NEXT_FENCE if infer_author(record) is Author.USER else "")
 
 
-def _run(record: Record, body: Sequence[str], first: int, last: int) -> Spans:
-    """Lines `first` to `last` of a record; those of a file without their numbers, but the first one's before them."""
+def _run(record: Record, body: Sequence[str], first: int, last: int, *, is_first: bool = False) -> Spans:
+    """Lines `first` to `last` of a record; those of a file without their numbers, but the first one's before them.
+
+    is_first  they stand under the heading, which says the number.
+    """
     lines = list(body[first : last + 1])
     if (first, last) == (0, len(body) - 1):
         return (*attribute_text(record, "\n".join(lines)), clew_span("\n"))
-    mark = "…"
-    if record.kind in NUMBERED and any(parted := [NUMBER.match(line) for line in lines]):
-        start = next(int(found[1]) - at for at, found in enumerate(parted) if found)
-        lines = [line[found.end() :] if found else line for line, found in zip(lines, parted, strict=True)]
-        mark = f"@{start}"
-    return (clew_span(f"{mark}\n"), *_cut(record, body, first, last, lines), clew_span("\n"))
+    mark = GAP_MARK
+    if record.kind in NUMBERED and (number := _first_number(record, body, first, last)):
+        lines = [line[found.end() :] if (found := NUMBER.match(line)) else line for line in lines]
+        mark = f":{number}"
+    is_said = is_first and (mark == GAP_MARK or record.kind in FILE_KINDS)
+    head = () if is_said else (clew_span(f"{mark}\n"),)
+    return (*head, *_cut(record, body, first, last, lines), clew_span("\n"))
 
 
 def _cut(record: Record, body: Sequence[str], first: int, last: int, lines: Sequence[str]) -> Spans:
@@ -573,3 +677,15 @@ def _merged(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
         else:
             merged.append((first, last))
     return merged
+
+
+def _bridged(spans: Sequence[tuple[int, int]], body: Sequence[str]) -> list[tuple[int, int]]:
+    """The spans, those joined between which stand only a few lines that are never bought, as a mark would cost as much."""
+    joined: list[tuple[int, int]] = []
+    for first, last in spans:
+        gap = body[joined[-1][1] + 1 : first] if joined else ()
+        if joined and len(gap) <= GAP_LINES_MAX and all(len(NUMBER.sub("", line, count=1).strip()) < LINE_CHARS_MIN for line in gap):
+            joined[-1] = (joined[-1][0], last)
+        else:
+            joined.append((first, last))
+    return joined

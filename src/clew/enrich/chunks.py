@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from clew.compaction.compressed import LineSpan
 from clew.compaction.lines import NUMBER, NUMBERED
 from clew.records import Observation, ObservationKind, Record, Trust, join_text
+from clew.task.client_notes import strip_client_note
 from clew.task.tracker import TaskTracker
 from clew.text.secrets import mask_text
 from clew.text.tokens import TokenCounter
@@ -139,7 +140,7 @@ def _pieces(
                 seen.add(record.id)
                 whole = record.full_text
                 text = whole.inline if not whole.blob else originals[whole.blob][whole.start : whole.end].decode("utf-8", "replace")
-                pieces.append(_piece(record, text, counter))
+                pieces.append(_piece(record, strip_client_note(record.kind, text), counter))
     pieces.sort(key=lambda piece: (piece.record.seq, piece.record.id))
     return pieces, ended
 

@@ -189,7 +189,7 @@ def find_lines(case: EvaluationCase) -> Lines:
     with before.store.snapshot(LOCAL, before.workspace, before.as_of_ns) as snapshot:
         records, statuses = main_thread_records(snapshot, before.source, before.seq_end)
         originals = OriginalCache(snapshot)
-        return line_features(records, [originals.text_of(record.full_text) for record in records], statuses, before.state)
+        return line_features(records, [originals.shown_text(record) for record in records], statuses, before.state)
 
 
 class _LineText:

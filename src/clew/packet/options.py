@@ -33,6 +33,7 @@ from clew.records import (
 )
 from clew.records.wording import describe_end
 from clew.store.ports import Snapshot
+from clew.task.client_notes import strip_client_note
 from clew.task.prompts import split_typed_parts
 
 LINES_AROUND = (40, 20, 10, 5, 2, 1, 0)  # before and behind a quoted line, the most that fits
@@ -71,6 +72,10 @@ class OriginalCache:
     def text_of(self, text: RecordText) -> str:
         """Return a text decoded as UTF-8, invalid bytes replaced. Raises as `bytes_of` does."""
         return text.inline if not text.blob else self.bytes_of(text).decode("utf-8", "replace")
+
+    def shown_text(self, record: Record) -> str:
+        """Return a record's full text without what the client wrote behind a tool's output. Raises as `bytes_of` does."""
+        return strip_client_note(record.kind, self.text_of(record.full_text))
 
     def to_next(self, text: RecordText) -> tuple[str, int]:
         """Return a text with up to BLANK_LINES_MAX blank lines that follow it, less the last line end, and its last line's number."""
@@ -265,7 +270,7 @@ def _conversation(record: Record, text: RecordText, originals: OriginalCache, st
         spans = merge_spans((*head, *attribute_text(record, line), clew_span("\n")))
         return text.resolution, join_text(spans), spans, (), 0, 0, False
     is_whole = text is record.full_text
-    body = originals.text_of(text).rstrip("\n")
+    body = strip_client_note(record.kind, originals.text_of(text)).rstrip("\n")
     head = clew_span(f"--- [{handle}] {record.kind}{where}{'' if is_whole else ' part'}"), *standing, clew_span("\n")
     spans = merge_spans((*head, *attribute_text(record, body), clew_span("\n")))
     return Resolution.FULL if is_whole else text.resolution, join_text(spans), spans, (), 0, 0, is_whole

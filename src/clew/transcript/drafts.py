@@ -243,7 +243,7 @@ def build_todo_draft(call: ToolCall, agent_id: str, steps: Sequence[tuple[str, s
 def build_other_call_draft(call: ToolCall) -> RecordDraft:
     """Build the draft of a tool call of kind OTHER, named after its input."""
     arguments = call.arguments
-    name = f"{call.tool or 'a tool'} {shorten_to_line(arguments, NAME_CHARS_MAX) if arguments not in ('', '{}') else ''}".rstrip()
+    name = f"{call.tool or 'A notice'} {shorten_to_line(arguments, NAME_CHARS_MAX) if arguments not in ('', '{}') else ''}".rstrip()
     return RecordDraft(
         Layer.FACT, "tool", f"tool:{name}", name, f"{call.tool} {arguments}\n{call.output}", _first_line(call.output), _trust_of(call)
     )

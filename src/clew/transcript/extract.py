@@ -38,6 +38,7 @@ from clew.records import (
 )
 from clew.store.originals import digest_of
 from clew.task.bounded import drop_oldest
+from clew.task.client_notes import strip_client_note
 from clew.task.commands import CheckScope, CommandAnalysis, analyse_command
 from clew.task.dead_ends import DEAD_ENDS_MAX, DeadEndChanges, strip_common_lines
 from clew.task.outcomes import has_failed, judge_check
@@ -597,9 +598,9 @@ class RecordExtractor:
         if record_id in extracted.ids:  # the client wrote the same line twice
             return record_id
         extracted.ids.add(record_id)
-        words, original = draft.text, data
+        words, original = strip_client_note(draft.kind, draft.text), data
         if spill and self._spilled and (whole := self._spilled(spill)):
-            original, words = whole, f"{draft.text}\n{whole.decode('utf-8', 'replace')}"
+            original, words = whole, f"{words}\n{whole.decode('utf-8', 'replace')}"
         record = Record(
             record_id,
             draft.layer,
@@ -640,7 +641,8 @@ class RecordExtractor:
             texts.append(RecordText(Resolution.FULL, len(draft.text), draft.text, start_line=draft.start, end_line=draft.end))
             return tuple(texts)
         digest = self._blob(data, "" if is_spilled else digest)
-        start, end = _fold(data, is_tail=draft.is_end_informative)
+        said = data if is_spilled else strip_client_note(draft.kind, draft.text).encode()
+        start, end = _fold(said, is_tail=draft.is_end_informative)
         if end > start:
             first = draft.start if draft.end and not draft.is_end_informative else 0
             last = min(draft.end, first + data.count(b"\n", start, end) - 1) if first else 0  # the first line is the question

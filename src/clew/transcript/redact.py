@@ -11,6 +11,7 @@ import re
 import msgspec
 
 from clew.records import Record
+from clew.task.client_notes import strip_client_note
 
 _TOOL_ID = re.compile(rb'"(?:tool_use_id|toolUseID|call_id)":\s*"([^"]{4,200})"|"type":\s*"tool_use",\s*"id":\s*"([^"]{4,200})"')
 _QUOTED_CHARS_MIN = 8  # a shorter line says nothing that could be a secret; guess
@@ -23,6 +24,7 @@ def redact_lines(raw: bytes, record: Record, text: str) -> bytes | None:
     text  the record's full text. A line holds the record if it has its uuid, if it belongs to the same tool call, or if
           it contains the beginning or the end of the text.
     """
+    text = strip_client_note(record.kind, text)  # many other lines end with the same words
     lines = raw.splitlines(keepends=True)
     own = re.compile(rb'"uuid":\s*"' + re.escape(record.uuid.encode()) + rb'"') if record.uuid else None
     parts = {_in_json(part) for part in (text[:_TEXT_CHARS], text[-_TEXT_CHARS:]) if part.strip()}

@@ -17,6 +17,7 @@ import xxhash
 
 from clew.records import EndKind, EndReason, Resolution, ToolCall, ToolKind
 from clew.records.wording import describe_end
+from clew.task.client_notes import strip_client_note
 from clew.task.truncation import find_notice_lines, parse_truncation_notice
 from clew.transcript.dialects.claude_code import DIALECT
 from clew.transcript.dialects.values import mapping_or_empty
@@ -267,9 +268,8 @@ def shorten_output(output: WindowOutput, lowest: Resolution) -> str | None:
         asked = " ".join(output.call_text.split())[:160]
         cut = ", cut by the client" if parse_truncation_notice(output.text) is not None else ""
         return f"[output of {asked}, {len(lines)} lines{cut}, left out{why}; clew unfold {{handle}}]"
-    ranges = _unmarked(
-        select_lines(output.text, OutputContext(output.kind, path=output.path), FOLDED_CHARS, name_chars=NAMES_CHARS_MAX), lines
-    )
+    said = strip_client_note(output.kind.value, output.text)
+    ranges = _unmarked(select_lines(said, OutputContext(output.kind, path=output.path), FOLDED_CHARS, name_chars=NAMES_CHARS_MAX), lines)
     ranges = _with_notices(ranges, find_notice_lines(output.text)) if ranges else ranges
     kept: list[str] = []
     last = 0

@@ -101,7 +101,7 @@ def preview_compaction(
         every = snapshot.records_of_sources(made.source)
         originals = OriginalCache(snapshot)
         originals.read(record.full_text for record in records)
-        texts = [originals.text_of(record.full_text) for record in records]
+        texts = [originals.shown_text(record) for record in records]
     begun = max((record.seq for record in every if record.kind == "boundary"), default=-1)
     cuts = tuple((record.uuid, record.at_ns) for record in every if record.kind in ("boundary", "summary") and not record.agent)
     pins: dict[str, list[StoredMark[Pin]]] = {}
