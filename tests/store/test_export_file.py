@@ -19,8 +19,8 @@ from clew.store import export_file
 from clew.store.export_file import read_export, write_export
 from clew.store.originals import digest_of
 from clew.store.rows import StoredRow
-from clew.store.sqlite import SqliteStore
 from tests.store.conformance import make_delta
+from tests.store.with_index_files import SqliteStore
 
 
 @pytest.fixture

@@ -18,9 +18,10 @@ import pytest
 
 from clew.errors import InvalidDelta, SchemaTooNew, StoreBusy, StoreError, StoreUnusable, StoreUnwritable
 from clew.records import Tier, make_id
-from clew.store.sqlite import MIGRATIONS, SqliteStore
+from clew.store.sqlite import MIGRATIONS
 from tests.looking import look
 from tests.store.conformance import make_delta
+from tests.store.with_index_files import SqliteStore
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from clew.records import Delta
-from clew.store.sqlite import SqliteStore
 from clew.store.tables.indexing import OVERLAY_PARTS_MAX
 from tests.looking import look
 from tests.store.conformance import make_delta, retirement
+from tests.store.with_index_files import SqliteStore
 
 
 @pytest.fixture

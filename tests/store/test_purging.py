@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from clew.errors import PurgeUnfinished
 from clew.records import Blob, Edge, EdgeKind, Record, RecordText, Resolution, SourceState, make_id
 from clew.store.originals import Compression, OriginalCompressor, digest_of
-from clew.store.sqlite import MIGRATIONS, Migration, SqliteStore
+from clew.store.sqlite import MIGRATIONS, Migration
 from clew.store.tables.indexing import WorkspaceCounters
 from clew.text.postings import NameUse, Role, SearchDocument, drop_from_postings, pack_postings, unpack_postings
 from tests.looking import look
 from tests.store.conformance import make_delta
+from tests.store.with_index_files import SqliteStore
 
 MARKER = b"correct-horse-battery-staple"
 
@@ -75,18 +76,15 @@ def test_no_byte_of_a_purged_source_is_left_in_any_file(store: SqliteStore, tmp_
     second = Migration(len(MIGRATIONS) + 1, "second", "For the test.", "ALTER TABLE records ADD COLUMN mood TEXT NOT NULL DEFAULT ''")
     reopened = SqliteStore(tmp_path / "clew.db", steps=[*MIGRATIONS, second])
     write_secrets(reopened, source, 3)
-    assert [name for name in files_with(tmp_path, MARKER) if not name.endswith(".idx")] == [
-        "clew.db",
-        "clew.db-wal",
-        f"clew.db.bak-{len(MIGRATIONS)}",
-    ]
-    assert [name for name in files_with(tmp_path, MARKER) if name.endswith(".idx")] != []
+    assert files_with(tmp_path, MARKER) == ["clew.db", "clew.db-wal", f"clew.db.bak-{len(MIGRATIONS)}"]
+    assert list(tmp_path.rglob("*.idx")) != []  # compressed, so it goes as a whole
 
     purge = reopened.purge_source("w", source, "a password", 1)
 
     assert purge.records == 60
     assert purge.blobs == 240
     assert files_with(tmp_path, MARKER) == []
+    assert list(tmp_path.rglob("*.idx")) == []
     assert look(reopened, "w").documents.count == 40 * 4
     reopened.refresh("w")
     reopened.close()
@@ -113,10 +111,12 @@ def test_no_byte_of_a_purged_record_is_left_in_any_file(store: SqliteStore, tmp_
     )
     store.apply("w", [delta])
     store.refresh("w")
-    assert len(files_with(tmp_path, MARKER)) >= 2
+    assert files_with(tmp_path, MARKER) == ["clew.db-wal"]
+    assert list(tmp_path.rglob("*.idx")) != []
 
     purge = store.purge("w", [secret.id], "a password", 1)
 
+    assert list(tmp_path.rglob("*.idx")) == []
     assert (purge.records, purge.blobs, purge.size) == (1, 1, len(blob.data))
     assert files_with(tmp_path, MARKER) == []
     assert files_with(tmp_path, blob.data[:64]) == []

@@ -69,7 +69,15 @@ def build_piece_delta(piece: Record, rest: bytes, like: Delta) -> Delta:
     text = replace(piece.full_text, blob=digest, chars=len(rest), start=0, end=len(rest))
     fresh = replace(piece, id=make_id(piece.subject, digest), digest=digest, texts=(*piece.texts[:-1], text))
     segment = pack_postings([SearchDocument(fresh.id, fresh.layer, fresh.kind, "", ("", "", "", "", ""))])
-    return Delta(like.by, piece.source, is_whole=False, records=(fresh,), blobs=(Blob(digest, rest),), segment=segment, state=like.state)
+    return Delta(
+        like.by,
+        piece.source,
+        is_whole=False,
+        records=(fresh,),
+        blobs=(Blob(digest, rest, is_sequential=True),),
+        segment=segment,
+        state=like.state,
+    )
 
 
 def rebuild_progress(writer: Writer, workspace: str, source: str) -> None:

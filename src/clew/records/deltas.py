@@ -11,10 +11,14 @@ from clew.records.records import Record
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """An original text to store: its bytes, and their blake2b-128 digest in hex, under which records refer to it."""
+    """An original text to store: its bytes, and their blake2b-128 digest in hex, under which records refer to it.
+
+    is_sequential  it is read with those before and after it rather than alone, as the lines of a transcript are.
+    """
 
     digest: str
     data: bytes
+    is_sequential: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,7 @@ class ExtractedRecords:
     edges: list[Edge] = field(default_factory=list[Edge])
     superseded: list[Supersession] = field(default_factory=list[Supersession])
     blobs: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    lines: set[str] = field(default_factory=set[str])
     ids: set[str] = field(default_factory=set[str])
 
     def to_delta(self, state: SourceState, embedder: Embedder | None, *, is_whole: bool) -> Delta:
@@ -114,7 +115,7 @@ class ExtractedRecords:
             records=tuple(self.records),
             edges=tuple(self.edges),
             superseded=tuple(self.superseded),
-            blobs=tuple(Blob(digest, data) for digest, data in self.blobs.items()),
+            blobs=tuple(Blob(digest, data, is_sequential=digest in self.lines) for digest, data in self.blobs.items()),
             segment=pack_postings(self.documents, embedder=embedder) if self.documents else b"",
             state=state,
         )
@@ -203,6 +204,7 @@ class RecordExtractor:
             end = raw.find(b"\n", min(start + RAW_LINES_BYTES, len(raw)) - 1) + 1 or len(raw)
             piece = raw[start:end]
             digest = self._blob(piece)
+            self._extracted.lines.add(digest)
             last = line + piece.count(b"\n") - (piece.endswith(b"\n"))
             name = f"Transcript lines {line}-{last}"
             text = RecordText(Resolution.FULL, len(piece), blob=digest, end=len(piece), start_line=line, end_line=last)

@@ -154,7 +154,7 @@ def salvage(pages: DatabasePages, connection: apsw.Connection, known: SalvageHin
     raw.execute(_SQL["seen"])
     sources, keys = _fill(pages, raw, tables, found)
     found.pages, found.damaged_pages = pages.count, len(pages.damaged)
-    _take_apart_packs(raw, found)
+    _check_packs(raw, found)
     _put_back(raw, known, sources, keys)
     _bury(raw, known, found)
     _make_whole(raw)
@@ -256,7 +256,7 @@ def is_sound(table: str, row: _Fields) -> bool:
                     and not any("\0" in text.inline for text in texts)
                 )  # fmt: skip
             case "originals" if row["packing"] == originals.Compression.PACKED:
-                return row["pack"] > 0 and row["pack_start"] >= 0 and not row["data"]  # `_take_apart_packs` checks its bytes
+                return row["pack"] > 0 and row["pack_start"] >= 0 and not row["data"]  # `_check_packs` checks its bytes
             case "packs":
                 return len(originals.unpack(originals.Compression.ZSTD, row["data"])) == row["size"]
             case "originals":
@@ -293,19 +293,26 @@ def _is_segment(digest: CellValue, data: bytes) -> bool:
     return compute_part_digest(data) == digest
 
 
-def _take_apart_packs(raw: Any, found: SalvageResult) -> None:
-    """Store each original of a pack by itself; those of lost packs, and those whose bytes do not have their digest, are let go."""
+def _check_packs(raw: Any, found: SalvageResult) -> None:
+    """Store each original of a pack that has lost some by itself; let go of the lost ones, and of those that do not have their digest."""
     packer = originals.OriginalCompressor()
-    for number, data in list(raw.execute(_SQL["packs"])):
+    for number, workspace, data in list(raw.execute(_SQL["packs"])):
         whole = originals.unpack(originals.Compression.ZSTD, data)
-        for row, digest, size, start in list(raw.execute(_SQL["members"], (number,))):
-            member = whole[start : start + size]
-            if len(member) == size and originals.digest_of(member) == digest:
-                packing, alone = packer.pack(member)
-                raw.execute(_SQL["take_out"], (int(packing), alone, row))
+        members = list(raw.execute(_SQL["members"], (number,)))
+        sound = [
+            (row, member)
+            for row, _, digest, size, start in members
+            if len(member := whole[start : start + size]) == size and originals.digest_of(member) == digest
+        ]
+        is_whole = len(sound) == len(members) and sum(len(member) for _, member in sound) == len(whole)
+        if is_whole and all(home == workspace for _, home, *_ in members):
+            continue
+        for row, member in sound:
+            packing, alone = packer.pack(member)
+            raw.execute(_SQL["take_out"], (int(packing), alone, row))
+        raw.execute(_SQL["drop_pack"], (number,))
     if lost := list(raw.execute(_SQL["drop_packed"])):
         found.unsound["originals"] += len(lost)
-    raw.execute(_SQL["drop_packs"])
 
 
 def _mend_journal(raw: Any) -> int:

@@ -114,7 +114,8 @@ UPDATE sources SET edges = (SELECT count(*) FROM edges e WHERE e.workspace = sou
 -- Add up what the originals take, and go on counting writes where nobody has been.
 UPDATE workspaces SET generation = generation + 1,
   blob_bytes = (SELECT coalesce(sum(o.size), 0) FROM originals o WHERE o.workspace = workspaces.workspace),
-  stored_bytes = (SELECT coalesce(sum(length(o.data)), 0) FROM originals o WHERE o.workspace = workspaces.workspace);
+  stored_bytes = (SELECT coalesce(sum(length(o.data)), 0) FROM originals o WHERE o.workspace = workspaces.workspace)
+    + (SELECT coalesce(sum(length(p.data)), 0) FROM packs p WHERE p.workspace = workspaces.workspace);
 
 -- name: lost
 -- The records that an index names and that were not found: the workspace's key, the source's name, the id.
@@ -159,23 +160,23 @@ UPDATE records SET reason = '' WHERE row = ?;
 
 -- name: packs
 -- Every pack that was found.
-SELECT pack, data FROM packs;
+SELECT pack, workspace, data FROM packs;
 
 -- name: members
 -- The originals of a pack.
-SELECT row, digest, size, pack_start FROM originals WHERE pack = ? AND pack > 0;
+SELECT row, workspace, digest, size, pack_start FROM originals WHERE pack = ? AND pack > 0;
 
 -- name: take_out
 -- Store an original by itself.
 UPDATE originals SET packing = ?, data = ?, pack = 0, pack_start = 0 WHERE row = ?;
 
--- name: drop_packs
--- Let go of the packs, whose originals stand by themselves now.
-DELETE FROM packs;
+-- name: drop_pack
+-- Let go of a pack, whose originals stand by themselves now.
+DELETE FROM packs WHERE pack = ?;
 
 -- name: drop_packed
 -- Let go of originals whose pack is lost; answers them.
-DELETE FROM originals WHERE pack <> 0 OR packing = 2 RETURNING row;
+DELETE FROM originals WHERE (packing = 2) <> (pack > 0) OR (pack <> 0 AND pack NOT IN (SELECT pack FROM packs)) RETURNING row;
 
 -- name: drop_homeless_entries
 -- Let go of entries of the journal whose workspace is lost.

@@ -109,6 +109,9 @@ def _find_by_type(raw: Any) -> list[tuple[str, Any, str]]:
         tables.setdefault(table, []).append((column, declared))
     found: list[tuple[str, Any, str]] = []
     for table, columns in sorted(tables.items()):
+        if strange := [column for column, declared in columns if declared not in _STORED_AS]:
+            found.append(("table", table, f"it is not said what its column {strange[0]} holds"))
+            continue
         asked = ", ".join(f"sum(typeof({column}) NOT IN {_STORED_AS[declared]})" for column, declared in columns)
         for (column, declared), count in zip(columns, next(raw.execute(f"SELECT {asked} FROM {table}")), strict=True):
             if count:

@@ -199,18 +199,22 @@ def _write_segment(change: _Change, source: int, segment: bytes, *, is_new: bool
 def _write_originals(change: _Change, source: int, delta: Delta, *, has_tombstones: bool) -> None:
     connection, workspace = change.connection, change.workspace
     stored = _found(connection, "originals.exists", [(workspace, blob.digest) for blob in delta.blobs])
+    fresh = [blob for digest, blob in {blob.digest: blob for blob in delta.blobs}.items() if digest not in stored]
+    change.blob_bytes += sum(len(blob.data) for blob in fresh)
+    # A version of a file, which comes as a whole, stands alone: questions read it often.
+    is_packed = connection.has_packs and (not delta.is_whole or any(blob.is_sequential for blob in fresh))
+    together = [blob for blob in fresh if is_packed and packs.has_room_for(blob)]
+    if together:
+        change.stored_bytes += packs.add(connection, workspace, together)
     rows: list[tuple[int, str, int, int, bytes]] = []
-    for blob in delta.blobs:
-        if blob.digest not in stored:
-            stored.add(blob.digest)
-            packing, data = change.packer.pack(blob.data)
-            rows.append((workspace, blob.digest, len(blob.data), int(packing), data))
-            change.blob_bytes += len(blob.data)
-            change.stored_bytes += len(data)
+    for blob in fresh if not together else [blob for blob in fresh if not packs.has_room_for(blob)]:
+        packing, data = change.packer.pack(blob.data)
+        rows.append((workspace, blob.digest, len(blob.data), int(packing), data))
+        change.stored_bytes += len(data)
     if rows:
         connection.execute_many("originals.add", rows)
-        if has_tombstones:
-            connection.execute_many("tombstones.lift", [row[:2] for row in rows])
+    if fresh and has_tombstones:
+        connection.execute_many("tombstones.lift", [(workspace, blob.digest) for blob in fresh])
     named = rules.find_originals(delta)
     if named:
         connection.execute_many("originals.name", [(workspace, source, digest) for digest in sorted(named)])

@@ -48,11 +48,13 @@ class IndexCache:
     """The search indexes of one database by workspace, in memory and in files. The caller holds `lock` while one is built.
 
     folder     of the index files; identity  16 random bytes that name the database, so that another one's files are not used.
+    file_bytes_min  of packed postings from which an index file is written; a smaller index is built from them.
     is_shared  other machines keep files of the same database, which a purge there cannot reach: a file from before a purge is not used.
     """
 
     folder: Path
     identity: bytes = b""
+    file_bytes_min: int = 0
     is_shared: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
     _cached: dict[str, _Cached] = field(default_factory=dict[str, _Cached])
@@ -91,7 +93,8 @@ class IndexCache:
         now = _keys(connection, space)
         loaded = self._load(space)
         changed = len(now) if isinstance(loaded, str) else len(loaded.base_parts ^ now)
-        if not changed or (not isinstance(loaded, str) and changed <= _overlay_max(len(now))):
+        is_due = self._is_large(connection, space) if isinstance(loaded, str) else changed > _overlay_max(len(now))
+        if not changed or not is_due:
             return changed, None
         cached = self._cached.get(space.key)
         is_ready = cached is not None and not cached.index.has_overlay and cached.base_parts == now
@@ -131,6 +134,9 @@ class IndexCache:
         except ValueError as error:
             return f"the snapshot cannot be read ({error})"
         return _Cached(index, mapped.generation, frozenset(index.parts), "snapshot")
+
+    def _is_large(self, connection: Connection, space: WorkspaceCounters) -> bool:
+        return connection.fetch_all("segments.size", space.number)[0][0] >= self.file_bytes_min
 
     def _place(self, space: WorkspaceCounters) -> index_files.IndexFile:
         identity = self.identity

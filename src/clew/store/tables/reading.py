@@ -58,6 +58,7 @@ class TableRows:
     ) -> None:  # fmt: skip
         self._connection, self._space, self._place, self._translate = connection, space, place, translate
         self._documents, self._keep, self._give_back = documents, keep, give_back
+        self._unpacker = packs.Unpacker(connection)
         is_known = (recent.key, recent.generation) == (space.key, space.generation)
         self._recent = recent if is_known else ReadCache(space.key, space.generation)
 
@@ -188,10 +189,9 @@ class TableRows:
                 gone = connection.fetch_for_keys("tombstones.get", [(number, "original", encode_text(digest)) for digest in missing])
                 if gone:
                     raise OriginalPurged(decode_text(gone[0][0]), decode_text(gone[0][1]))
-        unpack = packs.Unpacker(self._connection)
-        for digest, *stored in rows:
+        for digest, *stored in sorted(rows, key=lambda row: row[3:5]):  # those of one pack together
             try:
-                found[decode_text(digest)] = unpack.read(*stored)
+                found[decode_text(digest)] = self._unpacker.read(*stored)
             except ValueError as error:
                 raise StoreUnusable(self._place, f"original {decode_text(digest)} is damaged ({error})") from error
         self._remember(replace(self._recent, originals=_within({**opened, **found}, found)))

@@ -10,6 +10,10 @@ SELECT s.name, g.part, g.digest, g.data
   FROM clew.segments g JOIN clew.sources s ON s.tenant = $1 AND s.workspace = $2 AND s.source = g.source
  WHERE g.tenant = $1 AND g.workspace = $2;
 
+-- name: size
+-- The bytes of a workspace's packed postings.
+SELECT coalesce(sum(length(data)), 0) FROM clew.segments WHERE tenant = $1 AND workspace = $2;
+
 -- name: one
 -- The packed postings of one segment.
 SELECT g.data

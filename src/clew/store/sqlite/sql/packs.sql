@@ -1,6 +1,18 @@
 -- name: add
 -- Store a pack of originals.
-INSERT INTO packs (workspace, size, data) VALUES (?, ?, ?) RETURNING pack;
+INSERT INTO packs (workspace, size, data, filling) VALUES (?, ?, ?, ?) RETURNING pack;
+
+-- name: filling
+-- The pack to which lines, or texts, of a workspace are added: its number, the bytes of originals in it, and its frame.
+SELECT pack, size, data FROM packs WHERE workspace = ? AND filling = ? AND filling > 0;
+
+-- name: refill
+-- Store a pack with more originals behind those that it had, and whether it goes on being filled.
+UPDATE packs SET size = ?, data = ?, filling = ? WHERE pack = ?;
+
+-- name: join
+-- Store an original that stands in a pack.
+INSERT INTO originals (workspace, digest, size, packing, data, pack_start, pack) VALUES (?, ?, ?, 2, zeroblob(0), ?, ?);
 
 -- name: data
 -- The frame of a pack.

@@ -6,6 +6,10 @@ SELECT s.name, g.part, g.digest FROM segments g JOIN sources s ON s.source = g.s
 -- Every segment with its packed postings.
 SELECT s.name, g.part, g.digest, g.data FROM segments g JOIN sources s ON s.source = g.source WHERE g.workspace = ?;
 
+-- name: size
+-- The bytes of a workspace's packed postings.
+SELECT coalesce(sum(length(data)), 0) FROM segments WHERE workspace = ?;
+
 -- name: one
 -- The packed postings of one segment.
 SELECT g.data FROM segments g JOIN sources s ON s.source = g.source WHERE g.workspace = ?1 AND s.workspace = ?1 AND s.name = ?2 AND g.part = ?3;
