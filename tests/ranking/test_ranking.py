@@ -175,3 +175,20 @@ def test_a_test_does_not_stand_before_what_it_does_not_check_by_what_it_uses(eng
     assert found.index("compiler/spec/voucher_target.rs") < found.index("shop/tests.py")
     asked = [file.path for file in engine.rank_files(root, "the tests that redeem a voucher", limit=9).files]
     assert asked.index("shop/tests.py") < asked.index("compiler/spec/voucher_target.rs")
+
+
+def test_what_calls_a_named_function_weighs_as_much_as_what_it_calls(engine: Engine, root: Path) -> None:
+    write(
+        root,
+        {
+            "middle.py": "from low import under_it\n\n\ndef between_us(x):\n    return under_it(x)\n",
+            "low.py": "def under_it(x):\n    return x\n",
+            "top.py": "from middle import between_us\n\n\ndef over_it(x):\n    return between_us(x)\n",
+            "high.py": "from top import over_it\n\n\ndef above(x):\n    return over_it(x)\n",
+        },
+    )
+    engine.index(root)
+
+    weights = {entry.name: entry.weight for entry in ask(engine, root, "who calls between_us", 2000).entries}
+
+    assert weights["over_it"] >= weights["under_it"] > 0

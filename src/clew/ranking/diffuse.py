@@ -25,7 +25,6 @@ SPREAD = 0.25  # share of its neighbours' mass that a record takes on; guess, ke
 FRONTIER = 32  # records whose neighbours are looked up: the heaviest
 FAN_MAX = 400  # a frontier record with more neighbours than this is a hub and passes nothing on
 CONTAINS_WEIGHT = 0.5  # between a record and what contains it
-REVERSE = 0.6  # of a link's weight when followed from the used to the user
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +112,7 @@ def _steps(snapshot: Snapshot, frontier: Numbers, along: Collection[str]) -> tup
     held = parents >= 0
     pieces = [
         (out.tails, out.heads, out.weights, out.kinds.astype(np.int32)),
-        (back.heads, back.tails, back.weights * np.float32(REVERSE), back.kinds.astype(np.int32) + count),
+        (back.heads, back.tails, back.weights, back.kinds.astype(np.int32) + count),
         (
             frontier[held],
             parents[held],
