@@ -98,6 +98,23 @@ EXPORT int __attribute__((hot)) plain_after(int x)
     return x;
 }
 """
+OUTSIDE_OF_CLASS = """namespace box {
+template <typename Mutex>
+BOX_INLINE keeper<Mutex>::keeper(int size, const std::string &name)
+    : size_(size), name_(name) {
+    if (size == 0) fail("no size");
+}
+BOX_INLINE keeper<Mutex>::~keeper() BOX_NOEXCEPT {
+    BOX_TRY {
+        flush();
+    }
+    BOX_CATCH_ALL
+}
+BOX_INLINE std::shared_ptr<int> keeper<Mutex>::get(int at) const BOX_NOEXCEPT { return at; }
+BOX_INLINE keeper<Mutex> &keeper<Mutex>::operator=(keeper other) BOX_NOEXCEPT { return *this; }
+void BOX_INLINE keeper<Mutex>::close() {}
+}
+"""
 BRANCHES = """#ifdef FAST
 int dot(int a, int b) {
 #else
@@ -115,6 +132,8 @@ int after(int z) { return z + 1; }
         ("w.h", WIDGET, ["Widget", "Widget.Damp", "Widget.Count"]),
         ("m.c", MACROS, ["HANDLER", "on_connect", "readbytes", "plain_after"]),
         ("b.c", BRANCHES, ["dot", "after"]),
+        ("o.hpp", OUTSIDE_OF_CLASS, ["box", *(f"box.keeper.{name}" for name in ("keeper", "~keeper", "get", "operator=", "close"))]),
+        ("d.h", "#define ALL(x) REST\n#define REST 1\n", ["ALL", "REST"]),
         (
             "e.c",
             "#if A\nint dot(int x) {\n#elif B\nint dot(int x, int y) {\n#else\nint dot() {\n#endif\n return 1;\n}\nint after() {}\n",
@@ -160,6 +179,16 @@ def test_a_file_of_several_languages_is_its_parts(read: Read, path: str, text: s
     facts = read(path, text)
 
     assert [(symbol.name, symbol.start_line, symbol.end_line) for symbol in facts.symbols[1:]] == expected
+
+
+def test_a_long_template_hides_no_function_of_its_script(read: Read) -> None:
+    """What stands around a script is blank to its grammar, however long it is."""
+    text = VUE.replace("<div>", "<div>" + '<svg d="m 1 2 3" />\n' * 400)
+
+    facts = read("a.vue", text)
+
+    assert facts.is_whole
+    assert facts.symbols[1].name == "greet"
 
 
 def test_imports_of_a_part_are_imports_of_the_file(read: Read) -> None:

@@ -123,7 +123,7 @@ def _facts_of_parts(path: str, name: str, data: bytes) -> FileFacts:
     for part in scripts:
         blank[part.start : part.end] = data[part.start : part.end]
     readable = _without_broken_characters(bytes(blank))
-    tree = _tree(language, readable) if scripts else None
+    tree = _tree(language, readable, b"\n".join(data[part.start : part.end] for part in scripts)) if scripts else None
     reading = _read(language, SourceFile(bytes(blank), language), tree) if tree is not None else _Reading([], is_whole=not scripts)
     for part in parts:
         if not part.language:
@@ -170,9 +170,12 @@ def _has_block_without(pattern: re.Pattern[bytes], data: bytes, size: int) -> bo
     return any(len(data[at : at + size].translate(None, _IN_WORDS)) * 16 > size for at in blocks)
 
 
-def _tree(language: Language, data: bytes) -> Tree | None:
-    """Return the syntax tree, None if the file is too large or too hard to read."""
-    if len(data) > SOURCE_BYTES_MAX or may_exhaust_memory(language, data):
+def _tree(language: Language, data: bytes, code: bytes | None = None) -> Tree | None:
+    """Return the syntax tree, None if the file is too large or too hard to read.
+
+    code  what of `data` is not blank, where the rest was blanked: what is hard to read is looked for in it alone.
+    """
+    if len(data) > SOURCE_BYTES_MAX or may_exhaust_memory(language, data if code is None else code):
         return None
     steps, steps_max = 0, PARSE_STEPS_MIN + int(len(data) * PARSE_STEPS_PER_BYTE_MAX)
     cpu_s_max = thread_time() + PARSE_CPU_S_MAX

@@ -24,8 +24,11 @@ def run_git(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
 def find_unlisted_reason(root: Path, path: str) -> str:
     """Return why a path that is on disk is in no listing: "symlink", "secret", "hidden", "ignored", "submodule"; "" where it should be.
 
-    Returns "missing" where nothing is there.
+    Returns "missing" where nothing is there, and for a path that leads out of the repository.
     """
+    written = PurePosixPath(path)
+    if written.is_absolute() or ".." in written.parts:
+        return "missing"
     full = root / path
     try:
         mode = full.lstat().st_mode

@@ -15,10 +15,11 @@ from clew.ranking.importance import NEUTRAL, compute_code_importance
 from clew.ranking.question import STOP_WORDS, Question
 from clew.ranking.seed import SHORT_SHARPNESS, compute_role_shares, score_code, score_sessions
 from clew.ranking.twins import add_twins
+from clew.ranking.verbatim import find_verbatim
 from clew.ranking.weights import Weights
 from clew.records import EdgeKind, MatchKind, MatchReason, Record, Remark, RemarkKind, Status, Tier
 from clew.store.bm25 import find_holders
-from clew.store.documents import Numbers
+from clew.store.documents import Documents, Numbers
 from clew.store.ports import Snapshot
 from clew.store.quoted_paths import find_files
 from clew.store.search import CODE, SearchResult
@@ -121,6 +122,10 @@ def rank(
     kept = best.weights >= least * float(best.weights[0]) if len(best.docs) else np.zeros(0, np.bool_)
     docs, values = best.docs[kept].tolist(), best.weights[kept].tolist()
     leads = tuple(dict.fromkeys((_heaviest(place.docs.tolist(), docs), place.line) for place in found.places.places))
+    if not leads and deadline.allows("verbatim"):
+        held = find_verbatim(snapshot, question, found.code.words.used)
+        leads = tuple((each.doc, each.line) for each in held)
+        noted |= {each.doc: MatchReason(MatchKind.VERBATIM, (each.run,)) for each in held}
     if not leads and question.only_name:
         leads = tuple((doc, 0) for doc in _bearing(snapshot, question.only_name, docs))
     holding = [] if leads else _holding(snapshot, question.only_name, docs)
@@ -207,10 +212,21 @@ def _unread(snapshot: Snapshot, ranked: Ranked, question: Question, unlisted_rea
             yield Remark(RemarkKind.NOT_READ, (path, state.status))
         elif state is None and path in asked and unlisted_reason and (why := unlisted_reason(path)) not in ("", "missing"):
             yield Remark(RemarkKind.NOT_READ, (path, why))
-        elif state is None and path in asked and not quoted and not find_files(documents.paths_by_basename, path):
+        elif state is None and path in asked and not quoted and not ranked.leads and _is_missing(documents, path):
             name = path.rpartition("/")[2]
             like = get_close_matches(name, documents.paths_by_basename, NEAREST_MAX, NEAREST_RATIO)
             yield Remark(RemarkKind.NO_SUCH_PATH, (path, *(documents.paths_by_basename[each][0] for each in like)))
+
+
+def _is_missing(documents: Documents, path: str) -> bool:
+    """Whether a written path says of itself that it is a file, or stands in a folder that exists, and there is none such."""
+    folder, _, name = path.rpartition("/")
+    if not folder:
+        return name not in documents.paths_by_basename
+    if "." not in name[1:] and (path.startswith("/") or not any(each.startswith(f"{folder}/") for each in documents.paths)):
+        return False  # a route, or a place on another machine
+    is_folder = any(f"/{path}/" in f"/{each}" for each in documents.paths)
+    return not is_folder and not find_files(documents.paths_by_basename, path)
 
 
 def _is_about_a_file(snapshot: Snapshot, question: Question) -> bool:
@@ -221,9 +237,12 @@ def _is_about_a_file(snapshot: Snapshot, question: Question) -> bool:
 
 
 def _is_mentioned(snapshot: Snapshot, name: str, docs: Sequence[int]) -> bool:
-    """Whether the text of one of these documents holds a name, however its words are joined: its terms are stems, and may be another's."""
+    """Whether the text of one of these documents holds a name, however its words are joined: its terms are stems, and may be another's.
+
+    That a commit speaks of a name says nothing of what is here now.
+    """
     wanted = _joined(name)
-    ids = snapshot.documents.ids_of(docs)
+    ids = snapshot.documents.ids_of([doc for doc in docs if not snapshot.documents.is_commit[doc]])
     texts = [record.full_text for record in snapshot.records(ids)]
     originals = snapshot.originals({text.blob for text in texts if text.blob})
     held = (originals[text.blob][text.start : text.end].decode("utf-8", "replace") if text.blob else text.inline for text in texts)

@@ -73,6 +73,7 @@ class MatchKind(StrEnum):
     FRAME_FILE = "frame file"  # a stack trace leads to its file
     PATH = "path"  # the question quotes its path
     LINE = "line"  # the question quotes this line of it
+    VERBATIM = "verbatim"  # (words): it holds these words of the question, one behind the other
     TOUCHED = "touched"  # the session just read or edited its file
     IN_SESSION = "in session"  # (how): the session touched its file, at any time
     EXPECTED = "expected"  # (percent): so likely the session goes on with its file

@@ -17,6 +17,7 @@ _FORMS: dict[MatchKind, str] = {
     MatchKind.FRAME_FILE: "its file is in the stack trace",
     MatchKind.PATH: "its path is quoted: {}",
     MatchKind.LINE: "line {} is quoted",
+    MatchKind.VERBATIM: "holds word for word: {}",
     MatchKind.TOUCHED: "its file was just touched ({})",
     MatchKind.IN_SESSION: "in this session: {}",
     MatchKind.EXPECTED: "the session goes on here with {} % probability",

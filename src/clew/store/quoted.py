@@ -17,7 +17,7 @@ import numpy as np
 from clew.records import MatchKind, MatchReason, Remark, RemarkKind
 from clew.store.documents import Documents, Numbers
 from clew.store.name_resolution import Names
-from clew.store.quoted_paths import FILES_MAX, LIKELY_DEPTH_MIN, PathMatch, match_path
+from clew.store.quoted_paths import FILES_MAX, LIKELY_DEPTH_MIN, PathMatch, find_routed, find_routes, match_path
 
 PLACES_MAX = 8  # guess: of a long trace the frames nearest to the error; what calls those calls everything
 PATHS_MAX = 512  # of one text; a longer list is a listing
@@ -115,6 +115,10 @@ def find_places(documents: Documents, names: Names, text: str, frames: Sequence[
         if place is not None and not any(np.array_equal(place.docs, other.docs) for other in found):
             found.append(place)
     is_short = len(text) <= SHORT_CHARS and "\n" not in text.strip()
+    if is_short and not quotes:
+        routed = dict.fromkeys(path for route in find_routes(text) for path in find_routed(documents.paths, route))
+        rows = ((path, _docs_of(documents, documents.path_numbers[path])) for path in routed)
+        found += [Place(docs, 0, MatchReason(MatchKind.PATH, (path,))) for path, docs in rows if len(docs)][:PLACES_MAX]
     kept = [place for place in found if len(place.docs) == 1 or is_short]
     return Places(tuple(kept), tuple(quotes), tuple(_outside(documents, quotes, frames, text)))
 

@@ -8,7 +8,7 @@ keep others' code means none of the repository's files, unless all of a package'
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 Basenames = Mapping[str, Sequence[str]]
@@ -18,6 +18,12 @@ FILES_MAX = 4  # of one ending; more say nothing
 DEPTH_MAX = 12  # ends of one path that are looked for; guess
 LIKELY_DEPTH_MIN = 2  # folders of a file that a path of another place shares with it, without further evidence; guess
 
+ENTRIES = frozenset(("index", "page", "route", "+page", "+server"))  # files that answer for their folder, where others stand beside them
+ROUTE_PARTS_MIN = 2
+
+_ROUTE_PART = r"(?:[\w.~@+-]+|[:*$]\w+|\[[\w.\[\]]{1,60}\]|\{[\w.*]{1,60}\}|<[\w:]{1,60}>)"
+_ROUTE = re.compile(rf"(?<![\w.:/-])/{_ROUTE_PART}(?:/{_ROUTE_PART})+")
+_PARAMETER = re.compile(r"[:*$\[{<]")
 _PREFIX = re.compile(r"[^\s\"'`<>|,;]*$")
 _OWN_PREFIXES = frozenset(("a/", "b/", "i/", "w/", "c/", "o/", "file://", "file:///"))  # a diff's sides
 _FOREIGN = re.compile(  # where the tools of a language keep what others wrote
@@ -66,6 +72,8 @@ def match_path(basenames: Basenames, text: str, start: int, name: str) -> PathMa
         is_sure = "python" not in mark[-1][0] and not prefix[mark[-1].end() :] and best > 0
     elif is_prefixed:
         is_sure, is_likely = bool(whole), best > 0 and not whole
+        if not best and len(found) == 1:  # as Swift writes it, a module may stand before a file that lies deeper in it
+            is_likely = prefix.rstrip("/\\").replace("\\", "/").rpartition("/")[2] in found[0][0].split("/")[:-1]
     found = whole or found  # the shortest path is the one that was written whole
     return PathMatch(begin, tuple(path for path, _ in found), best, is_sure, is_likely)
 
@@ -90,6 +98,44 @@ def find_file(basenames: Basenames, path: str, is_file: Callable[[str], bool] = 
     parts = unix.lstrip("/").split("/")
     ends = ["/".join(parts[at:]) for at in range(len(parts)) if len(parts) - at > 1 or (at == 0 and not unix.startswith("/"))]
     return next(filter(is_file, ends[:DEPTH_MAX]), "")
+
+
+def find_routes(text: str) -> list[str]:
+    """Return the routes in a text, such as `/api/users/:id`, each once; what ends like a file is none."""
+    found = (route.group().rstrip(".") for route in _ROUTE.finditer(text))
+    return [route for route in dict.fromkeys(found) if "." not in route.rpartition("/")[2].strip("[]")]
+
+
+def find_routed(paths: Iterable[str], route: str) -> tuple[str, ...]:
+    """Return the files whose folders and name are a route: `app/api/users/[id]/route.ts` or `pages/api/users/[id].ts` of `/api/users/:id`.
+
+    A parameter is any parameter, however it is written; folders in parentheses are none of the route.
+    Cost   one search in each path for the route's last fixed part.
+    """
+    wanted = [_route_part(part) for part in route.strip("/").split("/")]
+    fixed = next((part for part in reversed(wanted) if part), "")
+    if not fixed or len(wanted) < ROUTE_PARTS_MIN:
+        return ()
+    inside, alone = dict[str, list[str]](), list[str]()
+    for path in paths:
+        if f"/{fixed}" not in path:
+            continue
+        folder, _, name = path.rpartition("/")
+        parts = [_route_part(part) for part in folder.split("/") if not part.startswith("(")]
+        if parts[-len(wanted) :] == wanted:
+            inside.setdefault(folder, []).append(path)
+        elif [*parts, _route_part(_stem(name))][-len(wanted) :] == wanted:
+            alone.append(path)
+    found = [*alone, *(path for held in inside.values() for path in held if len(held) == 1 or _stem(path) in ENTRIES)]
+    return tuple(found) if len(found) <= FILES_MAX else ()
+
+
+def _stem(path: str) -> str:
+    return path.rpartition("/")[2].partition(".")[0]
+
+
+def _route_part(part: str) -> str:
+    return "" if _PARAMETER.match(part) else part
 
 
 def _written_folders(text: str, start: int, folders: Sequence[str]) -> tuple[int, int]:

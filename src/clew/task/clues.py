@@ -55,7 +55,7 @@ _CHUNK = re.compile(r"[^\s\"'`<>|,;=!?&*{}\[\]\u201c\u201d\u2018\u2019]+")
 _PLACE = re.compile(r"(?::(\d{1,7})(?:[:.-]\d{1,7})?|#L(\d{1,7})(?:-L?\d{1,7})?|\((\d{1,7})(?:,\d{1,7})?\)?):?$")
 _LINE_AFTER = re.compile(r"([\w./\\+@-]{3,200}\.\w{1,8})[\"'`)]{0,2},? (?:on |at )?lines? (\d{1,7})")
 _LINE_BEFORE = re.compile(r"\blines? (\d{1,7})(?:-\d{1,7})? (?:of|in) [\"'`(]{0,2}([\w./\\+@-]{3,200}\.\w{1,8})")
-_NAME = re.compile(r"[^\W\d][\w$]*(?:(?:\.|::|->|\?\.)[^\W\d][\w$]*)*\(?")
+_NAME = re.compile(r"(?<!\w)[^\W\d][\w$]*(?:(?:\.|::|->|\?\.)[^\W\d][\w$]*)*\(?")
 _JOINT = re.compile(r"\.|::|->|\?\.")
 _RARE = re.compile(r"[a-z0-9][A-Z]|[A-Za-z0-9]_+[A-Za-z0-9]|^_+[A-Za-z]|[A-Z]{2}[a-z]{2}|^[A-Z]{1,8}-?\d{2,7}$|^[A-Z]{3,}\d|^[a-z]{3,}\d+$")
 _IMPORT = re.compile(r"^[ \t>.]{0,16}from ([\w.]{1,200}) import \(?([\w, \t*]{1,400})", re.MULTILINE)
@@ -68,7 +68,7 @@ _ERROR = re.compile(
     r"|thread '[^'\n]{0,80}' panicked at "
     r"|AssertionError$|KeyboardInterrupt$|Segmentation fault|Unhandled |Uncaught )"
 )
-_COMPILER = re.compile(r"^[^\s:(]{1,300}(?::\d{1,7}(?::\d{1,7})?|\(\d{1,7},\d{1,7}\)): (?:fatal )?(?:error|Error|ERROR)\b")
+_COMPILER = re.compile(r"^(?:[A-Za-z]:)?[^\s:(]{1,300}(?::\d{1,7}(?::\d{1,7})?|\(\d{1,7},\d{1,7}\)): (?:fatal )?(?:error|Error|ERROR)\b")
 _CODE = re.compile(r"\b(?:[A-Z]{1,6}\d{3,5}|E[A-Z]{4,12}|errno[ =]?\d{1,4})\b")
 _LABEL = re.compile(r"^[ \t>|*#]{0,12}E?[ \t]{0,8}")
 

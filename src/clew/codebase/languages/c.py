@@ -52,16 +52,22 @@ _CLASS_MACRO = re.compile(
 )
 _LEADING_MACRO = re.compile(
     rb"(?:^|(?<=^extern )|(?<=^static ))[ \t]*%b(?=[ \t]+(?:virtual|static|inline|const|explicit|extern|template|constexpr)\b"
-    rb"|[ \t]+[A-Za-z_][\w:<>*& \t]*[ \t*&]\(?\w+\)?[ \t]*\()" % _CAPITALS,
+    rb"|[ \t]+[A-Za-z_][\w:<>*& \t]*[ \t*&]\(?[\w:<>~]+(?:operator[^\s\w(]{1,3})?\)?[ \t]*\("
+    rb"|[ \t]+(?:\w+::)*(\w+)(?:<[^<>\n]*>)?::~?\1[ \t]*\()" % _CAPITALS,  # a constructor has no type before it
     re.MULTILINE,
 )
 _CALLING_MACRO = re.compile(  # between a function's type and its name
     rb"^([ \t]*(?:(?:extern|static|inline|virtual|const)[ \t]+)*(?!(?:return|else|case|new|delete|throw|goto|using|typename|friend|const"
     rb"|struct|enum|union|class|unsigned|signed|volatile|extern|static|inline|virtual)\b)[A-Za-z_][\w:<>]*[ \t*&]+)"
-    rb"%b(?=[ \t]+[A-Za-z_][\w:~]*[ \t]*\()" % _CAPITALS,
+    rb"%b(?=[ \t]+[A-Za-z_][\w:<>~]*[ \t]*\()" % _CAPITALS,
     re.MULTILINE,
 )
-_LONE_MACRO = re.compile(rb"^[ \t]*(?:%b(?:\([^;{}\n]*\))?[ \t]*)+\r?$(?!\r?\n[ \t]*\{)" % _CAPITALS, re.MULTILINE)
+_TRAILING_MACRO = re.compile(  # behind a function's parameters
+    rb"^(?![ \t]*#)([^\n]{0,300}\))[ \t]+%b(?=[ \t]*(?:\r?$|[{;:]|override\b|final\b))" % _CAPITALS, re.MULTILINE
+)
+_LONE_MACRO = re.compile(
+    rb"^[ \t]*(?:%b(?:\([^;{}\n]*\))?[ \t]*)+\r?$(?!\r?\n[ \t]*\{)|^[ \t]+%b[ \t]+(?=\{[ \t]*\r?$)" % (_CAPITALS, _CAPITALS), re.MULTILINE
+)
 _ATTRIBUTE = re.compile(rb"__attribute__[ \t]*\(\([^()\n]*(?:\([^()\n]*\)[^()\n]*)*\)\)")
 _HEADER_MACRO = re.compile(
     rb"^(?!TEST)(%b\([ \t]*)([A-Za-z_]\w*)([ \t]*(?:,|\)[ \t\r\n]))(?=[^;{}()]*\)?[ \t\r]*\n?[ \t]*\{)" % _CAPITALS, re.MULTILINE
@@ -75,7 +81,8 @@ def _without_macros(data: bytes) -> bytes:
     """
     for pattern in (_ATTRIBUTE, _CLASS_ATTRIBUTE, _CLASS_MACRO, _LEADING_MACRO, _LONE_MACRO):
         data = pattern.sub(lambda found: b" " * len(found[0]), data)
-    data = _CALLING_MACRO.sub(lambda found: found[1].ljust(len(found[0])), data)
+    for pattern in (_CALLING_MACRO, _TRAILING_MACRO):
+        data = pattern.sub(lambda found: found[1].ljust(len(found[0])), data)
     data = _HEADER_MACRO.sub(_as_header, data)
     if b"#el" not in data:
         return data
