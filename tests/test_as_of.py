@@ -176,6 +176,17 @@ def test_an_answer_as_of_a_time_is_the_one_that_was_given_then(
                 assert found[name] == answer, (name, as_of.at_ns)
 
 
+def test_a_note_in_the_same_words_keeps_its_first_time(engine: Engine, repo: Path) -> None:
+    (first,) = engine.write(repo, [NewNote("The ledger runs on PostgreSQL.", "decision")]).handles
+    then = AsOf(at_ns=time.time_ns())
+    before = engine.unfold(repo, first).record.at_ns
+    (again,) = engine.write(repo, [NewNote("The ledger runs on PostgreSQL.", "decision")]).handles
+
+    assert again == first
+    assert engine.unfold(repo, again).record.at_ns == before < then.at_ns
+    assert "ledger runs" in look_up(engine, repo, then, "what does the ledger run on?")
+
+
 def look_up(engine: Engine, repo: Path, as_of: AsOf, question: str = QUESTIONS[0]) -> str:
     return engine.retrieve(repo, question, budget_tokens=3000, tokenizer="chars4", as_of=as_of).text
 

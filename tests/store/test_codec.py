@@ -53,7 +53,11 @@ def test_prefix_ranges_hold_what_begins_with_the_prefix_and_nothing_else(prefix:
 @given(st.lists(st.builds(RecordText, st.sampled_from(Resolution), st.integers(0, 2**40), any_text, st.just("ab" * 16)), max_size=4))
 @settings(derandomize=True)
 def test_texts_come_back(texts: list[RecordText]) -> None:
+    """A text that is the record's name is stored once, in the name's own column."""
     assert unpack_texts(pack_texts(texts)) == tuple(texts)
+    for name in {text.inline for text in texts if text.inline}:
+        assert unpack_texts(pack_texts(texts, name), name) == tuple(texts)
+        assert len(pack_texts(texts, name)) < len(pack_texts(texts))
 
 
 @given(st.binary(max_size=300) | st.binary(max_size=20).map(lambda data: data * 200))

@@ -8,6 +8,7 @@ than the user's words. Pure: returns Deltas for `apply_deltas`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from clew.records import Delta, EndKind, EndReason, Layer, Record, RecordText, Resolution, SourceState, Status, Supersession, Trust, make_id
 from clew.store.originals import digest_of
@@ -21,6 +22,11 @@ NOTE_LAYERS = {"fact": Layer.FACT, "decision": Layer.INTENT, "constraint": Layer
 NOTE_NAME_CHARS_MAX = 120  # of a note's record name
 
 
+def make_subject(text: str, subject: str) -> str:
+    """Return the subject of a note's record; `subject` "" makes the text its own."""
+    return f"note:{mask_text(subject) or digest_of(mask_text(text.strip()).encode())[:16]}"
+
+
 def build_note(
     text: str, *, kind: str, subject: str, cited: Sequence[tuple[str, str]], before: Sequence[Record], seq: int, at_ns: int
 ) -> tuple[Delta, Record]:
@@ -29,10 +35,9 @@ def build_note(
     kind     one of NOTE_LAYERS.
     subject  what it is about: a later note of the same subject supersedes this one. "" makes the text its own subject.
     cited    (path, digest) of the files that it cites, as they are now.
-    before   the live notes of the same subject.
+    before   the live notes of the same subject. One of them in the same words keeps its place and its time.
     """
-    text = mask_text(text.strip())
-    subject = f"note:{mask_text(subject) or digest_of(text.encode())[:16]}"
+    text, subject = mask_text(text.strip()), make_subject(text, subject)
     data = text.encode()
     record = Record(
         id=make_id("note", subject, kind, text),
@@ -56,6 +61,8 @@ def build_note(
     document = SearchDocument(
         record.id, record.layer.value, NOTE_KIND, record.path, (record.name, " ".join(path for path, _ in cited), "", "", text)
     )
+    again = next((old for old in before if old.id == record.id), record)
+    record = replace(record, seq=again.seq, at_ns=again.at_ns)
     newer = tuple(Supersession(old.id, record.id, EndReason(EndKind.NOTE_RENEWED), seq, at_ns) for old in before if old.id != record.id)
     delta = Delta(
         PRODUCER,

@@ -58,9 +58,11 @@ def read_state(
     if at is not None and as_of:
         raise UsageError("a record and a time cannot both say where the state holds\nhint: --at names the record, --as-of the time")
     key, _ = find_memory(store, path)
+    snapshot, _ = open_as_of(store, key, as_of or AsOf(), is_needed=not is_there(session))
+    snapshot.close()  # a transcript takes seconds to read, and an open snapshot keeps the database's log from being cut back
+    read = read_progress(store, session, path=path, at=at, seconds_max=seconds_max, as_of=as_of)
     snapshot, answered = open_as_of(store, key, as_of or AsOf(), is_needed=not is_there(session))
     with snapshot:
-        read = read_progress(store, session, path=path, at=at, seconds_max=seconds_max, as_of=as_of)
         records = [record for record in snapshot.records_of_sources(transcript_source(read.session)) if record.uuid]
     # Several records may rest on one line, such as a prompt and the rule in it: the longest holds the others.
     handles = {record.uuid: make_handle(record.id) for record in sorted(records, key=lambda record: (record.full_text.chars, record.id))}

@@ -193,7 +193,7 @@ def _check_note(note: NewNote, root: Path) -> list[tuple[str, str]]:
 def _note(store: Reader, key: str, note: NewNote, cited: Sequence[tuple[str, str]], at: int) -> tuple[Delta, Record]:
     with store.snapshot(LOCAL, key) as snapshot:
         held = snapshot.source_state(notes.NOTES_SOURCE)
-        same = snapshot.of_subject(f"note:{note.subject}") if note.subject else []
+        same = snapshot.of_subject(notes.make_subject(note.text, note.subject))
         statuses = snapshot.statuses([record.id for record in same])
     live = [record for record, status in zip(same, statuses, strict=True) if status.is_live]
     return notes.build_note(

@@ -75,19 +75,22 @@ def compute_prefix_ranges(prefix: str) -> tuple[str, StoredText, bytes, bytes]:
     return prefix, stem[:-1] + chr(after), data, above
 
 
-def pack_texts(texts: Sequence[RecordText]) -> bytes:
-    """Encode a record's texts as one msgpack value."""
-    rows = [(t.resolution, t.chars, t.inline, t.blob, t.start, t.end, t.start_line, t.end_line) for t in texts]
+def pack_texts(texts: Sequence[RecordText], name: str = "") -> bytes:
+    """Encode a record's texts as one msgpack value; nil stands for a text that is the record's name, which has a column of its own."""
+    rows = [
+        (t.resolution, t.chars, None if name and t.inline == name else t.inline, t.blob, t.start, t.end, t.start_line, t.end_line)
+        for t in texts
+    ]
     try:
         return _encoder.encode(rows)
     except UnicodeEncodeError:
-        return _encoder.encode([(*row[:2], encode_text(row[2]), *row[3:]) for row in rows])
+        return _encoder.encode([(*row[:2], row[2] and encode_text(row[2]), *row[3:]) for row in rows])
 
 
-def unpack_texts(data: bytes) -> tuple[RecordText, ...]:
+def unpack_texts(data: bytes, name: str = "") -> tuple[RecordText, ...]:
     """Decode what `pack_texts` encoded. Raises a msgspec error if it is damaged."""
     return tuple(
-        RecordText(_RESOLUTIONS[step], chars, inline if isinstance(inline, str) else decode_text(inline), blob, start, end, first, last)
+        RecordText(_RESOLUTIONS[step], chars, name if inline is None else decode_text(inline), blob, start, end, first, last)
         for step, chars, inline, blob, start, end, first, last in _texts_decoder.decode(data)
     )
 
@@ -118,7 +121,7 @@ def record_to_row(record: Record, workspace: int, source: int, *, is_indexed: bo
     subject, digest, kind, name, parent, path, language, session, uuid, agent = words
     content = (
         subject, digest, r.seq, r.at_ns, r.layer.value, kind, name, parent, path, language,
-        session, uuid, agent, int(r.trust), pack_texts(r.texts), pack_lineage(r.lineage),
+        session, uuid, agent, int(r.trust), pack_texts(r.texts, r.name), pack_lineage(r.lineage),
     )  # fmt: skip
     return workspace, r.id, source, is_indexed, *content, compute_seal(workspace, r.id, source, *content), at_ns
 
@@ -132,7 +135,7 @@ def record_from_row(row: Sequence[Any]) -> Record:
         words = tuple(map(decode_text, words))
     subject, source, digest, kind, name, parent, path, language, session, uuid, agent = words
     return Record(
-        record_id, _LAYERS[layer], kind, subject, source, digest, name, unpack_texts(texts), seq, parent, path, language, session,
+        record_id, _LAYERS[layer], kind, subject, source, digest, name, unpack_texts(texts, name), seq, parent, path, language, session,
         uuid, agent, _TRUSTS[trust], at_ns, unpack_lineage(lineage),
     )  # fmt: skip
 

@@ -15,7 +15,7 @@ from clew.records import Blob, Resolution, Tier
 from clew.store import originals
 from clew.store.originals import Compression, OriginalCompressor, digest_of
 from clew.store.ports import CondenseResult
-from clew.store.tables.codec import compute_seal, encode_text, find_blob_digests, pack_texts, unpack_texts
+from clew.store.tables.codec import compute_seal, decode_text, encode_text, find_blob_digests, pack_texts, unpack_texts
 from clew.store.tables.connection import Connection
 
 PACK_BYTES = 1 << 20  # of originals in one pack: 8 sessions took 2.19 MB one by one; 1.62 in packs of 256 kB, 1.21 of 1 MB, 1.00 of 4 MB
@@ -154,7 +154,9 @@ def _shorten(connection: Connection, workspace: int, at: tuple[int, int], packed
     """
     source, row = at
     added = 0
-    before = unpack_texts(packed)
+    *sealed, _, lineage, _ = connection.fetch_all("packs.sealed", row)[0]
+    name = decode_text(sealed[9])
+    before = unpack_texts(packed, name)
     texts = before if is_archived else tuple(text for text in before if text.resolution != Resolution.SIGNATURE or text == before[-1])
     whole = texts[-1]
     if is_archived and not whole.blob and len(whole.inline) >= MOVED_CHARS_MIN and (data := _encode(whole.inline)):
@@ -169,8 +171,7 @@ def _shorten(connection: Connection, workspace: int, at: tuple[int, int], packed
             texts = (*texts[:-1], replace(whole, chars=len(data), inline="", blob=digest, start=0, end=len(data)))
     if texts == before:
         return packed, 0
-    ((*sealed, _, lineage, _),) = connection.fetch_all("packs.sealed", row)
-    shorter = pack_texts(texts)
+    shorter = pack_texts(texts, name)
     connection.execute("packs.set_texts", shorter, compute_seal(*sealed, shorter, lineage), row)
     return shorter, added
 
