@@ -174,6 +174,7 @@ _ARRAYS: tuple[tuple[str, str], ...] = (
     ("link_keys", "<u8"), ("link_scopes", "<u8"), ("link_names", "<u8"), ("link_kinds", "u1"), ("link_docs", "<i4"),
     ("vectors", "i1"), ("scales", "<f4"),
 )  # fmt: skip
+_PLACES_IN = frozenset({"docs", "define_docs", "use_docs", "place_docs", "link_docs", "use_scopes"})  # numbers of documents, and of scopes
 _MAGIC, _MAGIC_BEFORE = b"clewseg2", b"clewseg1"  # the one before has no places
 
 
@@ -447,6 +448,31 @@ def drop_from_postings(data: bytes, ids: Collection[str]) -> bytes:
         segment.dims,
     )
     return _frame(head, arrays)
+
+
+def join_postings(parts: Sequence[bytes]) -> bytes:
+    """Return the packed postings of parts of one source as one part, documents in their order: an index is the same with either.
+
+    b"" where they cannot be joined: one is damaged, names imports, or has vectors of another model.
+    """
+    try:
+        heads, segments = [_opened(part)[1] for part in parts], [unpack_postings(part) for part in parts]
+    except (ValueError, struct.error, zstandard.ZstdError, msgspec.MsgspecError):
+        return b""
+    if any(head.imports for head in heads) or len({(head.model, head.dims) for head in heads}) > 1:
+        return b""
+    arrays: dict[str, NDArray[Any]] = {}
+    for name, _ in _ARRAYS:
+        columns, start = list[NDArray[Any]](), 0
+        for segment in segments:
+            column = getattr(segment, name)
+            if name == "parent":
+                column = np.where(column >= 0, column + start, -1)
+            columns.append(column + start if name in _PLACES_IN else column)
+            start += len(segment.scopes if name == "use_scopes" else segment.ids)
+        arrays[name] = np.concatenate(columns)
+    ids, layers, kinds, paths = ([each for head in heads for each in getattr(head, name)] for name in ("ids", "layers", "kinds", "paths"))
+    return _frame(_Head(ids, layers, kinds, paths, [], heads[0].model, heads[0].dims), arrays)
 
 
 def _kept(names: list[str], keep: NDArray[np.bool_]) -> list[str]:
