@@ -274,7 +274,7 @@ def test_couplings_go_with_their_repository(engine: Engine, root: Path) -> None:
 
     key, _ = find_workspace(root)
     assert pairs(engine, root) == {}
-    assert not look(engine.store, key).documents.is_commit[look(engine.store, key).documents.alive].any()
+    assert not look(engine.store, key).documents.is_commit.whole[look(engine.store, key).documents.alive].any()
 
 
 def test_another_repository_in_the_environment_is_not_read(

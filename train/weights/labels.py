@@ -36,14 +36,15 @@ def gold_of(index: Documents, changed: Mapping[str, Sequence[tuple[int, int]]]) 
 
     changed  path → ranges of 1-based lines: (first, last), or with last = first − 1 the place before `first` where lines were put in.
     """
-    mask = index.search_scope(PREFIX).mask & ~index.is_prose & ~index.is_test
+    mask = index.search_scope(PREFIX).mask & ~index.is_prose.whole & ~index.is_test.whole
     found: set[int] = set()
     files: set[int] = set()
     for path, ranges in sorted(changed.items()):
         code = index.path_numbers.get(path)
         if code is None:
             continue
-        docs = np.flatnonzero(mask & (index.path_codes == code)).astype(np.int32)
+        docs = index.docs_of_path(code)
+        docs = docs[mask[docs]]
         if not len(docs):
             continue
         files.add(code)
@@ -62,7 +63,7 @@ def labelled(index: Documents, question: str, gold: Gold) -> Labelled:
     found = search(index, Names(index), asked.query(), lambda _: True)
     channels = {name: _spread(index, found.code, values) for name, values in found.code.channels.items()}
     docs = set(_best(index, _spread(index, found.code, score_code(found.code, asked)), TOTAL_CANDIDATES))
-    mask = index.search_scope(PREFIX).mask & ~index.is_test & ~index.is_prose
+    mask = index.search_scope(PREFIX).mask & ~index.is_test.whole & ~index.is_prose.whole
     for name in SINGLE_CHANNELS:
         docs |= set(_best(index, np.where(mask, channels[name], np.float32(0)), CHANNEL_CANDIDATES))
     docs |= set(gold.records.tolist())

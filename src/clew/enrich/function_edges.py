@@ -77,7 +77,7 @@ def plan_core(snapshot: Snapshot, core_max: int, model: str = "") -> CorePlan:
     """
     documents = snapshot.documents
     digest = compute_plan_digest(snapshot, core_max, model)
-    mask = documents.search_scope("file:").mask & ~documents.is_test
+    mask = documents.search_scope("file:").mask & ~documents.is_test.whole
     docs = np.array([doc for doc in np.flatnonzero(mask).tolist() if documents.kind_of(doc) in FUNCTION_KINDS], np.int32)
     commits = [list(one.files) for one in decode_commits(snapshot.source_states(HISTORY_SOURCE)) if 0 < len(one.files) <= COMMIT_FILES_MAX]
     order = _order(snapshot, docs, commits)
@@ -141,7 +141,7 @@ def _order(snapshot: Snapshot, docs: np.ndarray, commits: Sequence[Sequence[str]
         for path in files:
             if (code := documents.path_numbers.get(path)) is not None:
                 churn[code] += 1
-    uses = np.zeros(len(documents.path_codes))
+    uses = np.zeros(documents.size)
     links = snapshot.names.incoming(docs.astype(np.int32))
     outside = documents.path_codes[links.tails] != documents.path_codes[links.heads]
     np.add.at(uses, links.heads[outside], 1.0)

@@ -65,10 +65,12 @@ def find_target(snapshot: Snapshot, path: str, symbol: str = "") -> ImpactTarget
     code = documents.path_numbers.get(path)
     if state is None or code is None:
         return None
-    mask = documents.search_scope("file:").mask & (documents.path_codes == code)
-    docs = np.flatnonzero(mask).astype(np.int32)
+    mask = documents.search_scope("file:").mask
+    docs = documents.docs_of_path(code)
+    docs = docs[mask[docs]]
     if symbol:
-        named = {int(doc) for name in (f"symbol:{path}::{symbol}", symbol) for doc in snapshot.names.defining(name).tolist() if mask[doc]}
+        own = set(docs.tolist())
+        named = {int(doc) for name in (f"symbol:{path}::{symbol}", symbol) for doc in snapshot.names.defining(name).tolist() if doc in own}
         kept = set(named)
         for doc in docs.tolist():  # parents stand before children
             if int(documents.parent[doc]) in kept:
@@ -97,7 +99,7 @@ def _by_edges(snapshot: Snapshot, target: ImpactTarget, found: dict[str, dict[st
     documents = snapshot.documents
     edges = [edge for edge in snapshot.edges([target.module]) if edge.kind not in _OF_SESSIONS]
     others = {edge.head if edge.tail == target.module else edge.tail for edge in edges}
-    paths = {documents.id_of(int(doc)): documents.paths[documents.path_codes[doc]] for doc in documents.docs_of(sorted(others)).tolist()}
+    paths = {documents.id_of(int(doc)): documents.path_of(doc) for doc in documents.docs_of(sorted(others)).tolist()}
     commits = _commits(snapshot, target, paths)
     for edge in edges:
         is_from = edge.tail == target.module
@@ -125,7 +127,7 @@ def _by_functions(snapshot: Snapshot, target: ImpactTarget, found: dict[str, dic
     edges = [edge for edge in snapshot.edges(own) if edge.kind in _OF_FUNCTIONS and not {edge.tail, edge.head} <= own]
     others = sorted({edge.head if edge.tail in own else edge.tail for edge in edges})
     docs = documents.docs_of(others)
-    live = {documents.id_of(doc): documents.paths[documents.path_codes[doc]] for doc in docs[documents.alive[docs]].tolist()}
+    live = {documents.id_of(doc): documents.path_of(doc) for doc in docs[documents.alive[docs]].tolist()}
     records = {record.id: record for record in snapshot.records(sorted({end for edge in edges for end in (edge.tail, edge.head)}))}
     thoughts = _thoughts(snapshot, sorted({edge.tail for edge in edges if edge.kind == EdgeKind.SEMANTIC}))
     for edge in edges:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from clew.records import EdgeKind, Record, make_handle
 from clew.store.ports import Snapshot
 from clew.text.postings import NameUse
@@ -33,7 +31,7 @@ def find_links(snapshot: Snapshot, record: Record) -> tuple[tuple[str, str, str,
         parent = int(documents.parent[docs[0]])
         if parent >= 0:
             found["stands in", documents.id_of(parent)] = 1.0
-        for child in np.flatnonzero((documents.parent == docs[0]) & documents.alive).tolist():
+        for child in documents.children_of(int(docs[0])).tolist():
             found["contains", documents.id_of(child)] = 1.0
     edges = snapshot.edges([record.id])
     ends = documents.docs_of([edge.head if edge.tail == record.id else edge.tail for edge in edges])

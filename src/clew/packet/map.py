@@ -124,7 +124,7 @@ def build_map(snapshot: Snapshot, *, folder: str, budget_tokens: int, counter: T
 
 def _files(documents: Documents, known: Centrality, folder: str) -> list[int]:
     """File documents at or below a folder, the most important first; ties by path."""
-    docs = np.flatnonzero(documents.search_scope(CODE).mask & (documents.parent < 0)).tolist()
+    docs = np.flatnonzero(documents.search_scope(CODE).mask & (documents.parent.whole < 0)).tolist()
     below = [doc for doc in docs if not folder or documents.path_of(doc) == folder or documents.path_of(doc).startswith(f"{folder}/")]
     below = [doc for doc in below if documents.kind_of(doc) != "file"]  # only named: binary, generated, minified
     return sorted(below, key=lambda doc: (-float(known.files[documents.path_codes[doc]]), documents.path_of(doc), documents.id_of(doc)))
@@ -142,7 +142,7 @@ def _drafts(documents: Documents, known: Centrality, top: Sequence[int]) -> Iter
     wanted = np.zeros(len(documents.paths), np.bool_)
     wanted[list(place)] = True
     held: dict[int, list[tuple[float, int]]] = {}
-    inside = np.flatnonzero(documents.search_scope(CODE).mask & wanted[documents.path_codes] & (documents.parent >= 0))
+    inside = np.flatnonzero(documents.search_scope(CODE).mask & wanted[documents.path_codes.whole] & (documents.parent.whole >= 0))
     for doc in inside.tolist():
         if documents.kind_of(doc) in SHOWN_KINDS:
             held.setdefault(int(documents.path_codes[doc]), []).append((float(known.symbols[doc]), doc))

@@ -119,7 +119,9 @@ def retrieve(
     for at, ((doc, _), record) in enumerate(zip(known, rows, strict=True)):
         is_deep = at < texts_max and (bool(record.session) or places[record.path] < DEEP_FILES or doc in led)
         limit = Resolution.FULL if is_deep else Resolution.SIGNATURE
-        showings.append(DisplayLimit(record, limit, is_container=bool(documents.has_children[doc]), standing=standings.get(record.id, ())))
+        showings.append(
+            DisplayLimit(record, limit, is_container=len(documents.children_of(doc)) > 0, standing=standings.get(record.id, ()))
+        )
     candidates = [
         Candidate(record.id, utility[at], group_name(record), options)
         for at, (record, options) in enumerate(zip(rows, build_options(showings, originals, counter.count_unrounded_many), strict=True))
@@ -202,7 +204,7 @@ def _part_candidates(
             continue
         runs = [(0, count - 1)]
         if showing.is_container:
-            inner = np.flatnonzero((documents.parent == doc) & documents.alive)
+            inner = documents.children_of(doc)
             first = documents.start_line[inner].astype(np.int64) - whole.start_line
             last = first + documents.lines[inner] - 1
             runs = find_gaps(count, list(zip(first.tolist(), last.tolist(), strict=True)))

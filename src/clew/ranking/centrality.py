@@ -64,8 +64,8 @@ def compute_centrality(snapshot: Snapshot) -> Centrality:
     order = np.array(sorted(range(len(documents.paths)), key=documents.paths.__getitem__), np.int64)
     place = np.empty(len(order), np.int64)
     place[order] = np.arange(len(order))
-    codes = place[documents.path_codes.astype(np.int64)]
-    files = np.flatnonzero(among.mask & (documents.parent < 0))
+    codes = place[documents.path_codes.whole]
+    files = np.flatnonzero(among.mask & (documents.parent.whole < 0))
     weight = np.zeros(len(order))
     weight[codes[files]] = np.where(documents.is_prose[files], PROSE_SHARE, np.where(documents.is_test[files], TEST_SHARE, 1.0))
     weight[among.path_words[order] <= 0] = 0.0  # only named, or empty

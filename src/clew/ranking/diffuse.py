@@ -5,7 +5,7 @@ Takes weights of documents, returns them with what their neighbours gave. Knows 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -61,32 +61,54 @@ class Flow:
 
 
 def diffuse(
-    snapshot: Snapshot, seeds: WeightedDocuments, *, along: Collection[str] = (), prior: Floats | None = None
+    snapshot: Snapshot,
+    seeds: WeightedDocuments,
+    *,
+    lighter: WeightedDocuments | None = None,
+    along: Collection[str] = (),
+    prior: Callable[[Numbers], Floats] | None = None,
 ) -> tuple[WeightedDocuments, Flow]:
     """Return the weights after one step of a weighted walk from the heaviest records, and the steps taken; no weight is lowered.
 
     Each frontier record shares SPREAD of its mass among its neighbours in proportion to weight / sqrt(degree of the
     neighbour), so that a hub neither collects nor spreads much.
-    prior    (n,) by document number, 0 to 1: what a document takes on of what it is given. None: all of it.
+    lighter  what else has a weight, lighter than all of `seeds`: returned where it is given more. It may hold those too.
+    prior    says of document numbers, 0 to 1, what each takes on of what it is given. None: all of it.
     along    kinds of stored edges that are followed.
     Cost     O(links of the frontier).
     Source   one push step of personalised PageRank (Andersen, Chung, Lang 2006), degree-corrected.
     """
     frontier = select_heaviest(snapshot, seeds, FRONTIER).docs
     tails, heads, weights, kinds, steps = _steps(snapshot, frontier, along)
-    docs = np.union1d(seeds.docs, heads).astype(np.int32)
-    own = np.zeros(len(docs), np.float32)
-    own[np.searchsorted(docs, seeds.docs)] = seeds.weights
-    tail, head = np.searchsorted(docs, tails), np.searchsorted(docs, heads)
-    keep = np.bincount(tail, minlength=len(docs))[tail] <= FAN_MAX
-    share = np.where(keep, weights / np.sqrt(np.maximum(np.bincount(head, minlength=len(docs))[head], 1)), 0.0)
-    outgoing = np.bincount(tail, share, len(docs))
+    nodes = np.unique(np.concatenate([tails, heads])).astype(np.int32)
+    place, is_seed = _find(seeds.docs, nodes)
+    own = np.zeros(len(nodes), np.float32)
+    own[is_seed] = seeds.weights[place[is_seed]]
+    if lighter is not None:
+        there, is_lighter = _find(lighter.docs, nodes)
+        is_lighter &= ~is_seed
+        own[is_lighter] = lighter.weights[there[is_lighter]]
+    tail, head = np.searchsorted(nodes, tails), np.searchsorted(nodes, heads)
+    keep = np.bincount(tail, minlength=len(nodes))[tail] <= FAN_MAX
+    share = np.where(keep, weights / np.sqrt(np.maximum(np.bincount(head, minlength=len(nodes))[head], 1)), 0.0)
+    outgoing = np.bincount(tail, share, len(nodes))
     # A record with few, sure neighbours gives each its share; one with many splits it.
     mass = (SPREAD * own[tail] * share / np.maximum(outgoing[tail], 1.0)).astype(np.float32)
     if prior is not None:
-        mass *= prior[heads]
-    own += np.bincount(head, mass, len(docs)).astype(np.float32)
-    return WeightedDocuments(docs, own), Flow(tails, heads, mass, kinds, steps)
+        mass *= prior(heads)
+    own += np.bincount(head, mass, len(nodes)).astype(np.float32)
+    given = seeds.weights.copy()
+    given[place[is_seed]] = own[is_seed]
+    docs = np.insert(seeds.docs, place[~is_seed], nodes[~is_seed])
+    return WeightedDocuments(docs, np.insert(given, place[~is_seed], own[~is_seed])), Flow(tails, heads, mass, kinds, steps)
+
+
+def _find(docs: Numbers, wanted: Numbers) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return where in `docs`, which ascend, each of `wanted` stands or would stand, and which do."""
+    place = np.searchsorted(docs, wanted)
+    is_there = place < len(docs)
+    is_there[is_there] = docs[place[is_there]] == wanted[is_there]
+    return place, is_there
 
 
 def select_heaviest(snapshot: Snapshot, found: WeightedDocuments, count: int) -> WeightedDocuments:

@@ -10,7 +10,7 @@ from typing import TypeAlias, cast
 import numpy as np
 
 from clew.ranking.deadline import Deadline
-from clew.ranking.diffuse import Flow, WeightedDocuments, diffuse, select_heaviest
+from clew.ranking.diffuse import FRONTIER, Flow, WeightedDocuments, diffuse, select_heaviest
 from clew.ranking.importance import NEUTRAL, compute_code_importance
 from clew.ranking.question import STOP_WORDS, Question
 from clew.ranking.seed import SHORT_SHARPNESS, compute_role_shares, score_code, score_sessions
@@ -104,10 +104,18 @@ def rank(
         is_exact = found.is_named or bool(found.places.places)
         seeds, noted = _raised(snapshot, seeds, expected, EXPECTED_GAIN_NAMED if is_exact else EXPECTED_GAIN)
     flow = None
+    # Age lowers the weight of so many at most: what is lighter than this many others, and is given nothing, is no candidate.
+    stale = snapshot.stale_or_cold()
+    every, seeds = seeds, _select_heavy(seeds, max(candidates_max, FRONTIER) + len(stale))
     if len(seeds.docs) and deadline.allows("diffuse"):
-        prior = compute_role_shares(snapshot.documents, question)
-        seeds, flow = diffuse(snapshot, seeds, along=OF_SESSIONS if with_sessions else (), prior=prior)
-    seeds, aged, archived = _aged(snapshot, seeds)
+        seeds, flow = diffuse(
+            snapshot,
+            seeds,
+            lighter=every,
+            along=OF_SESSIONS if with_sessions else (),
+            prior=lambda docs: compute_role_shares(snapshot.documents, question, docs),
+        )
+    seeds, aged, archived = _aged(snapshot, seeds, stale)
     is_hot = ~np.isin(seeds.docs, archived)
     # What was archived is found when nothing else answers.
     best = select_heaviest(
@@ -184,7 +192,7 @@ def find_remarks(
     missing = [
         (name, spelled)
         for name, spelled, docs in absence.names
-        if _joined(name) not in snapshot.documents.path_names and not _is_mentioned(snapshot, name, docs)
+        if _joined(name) not in snapshot.documents.file_names.path_names and not _is_mentioned(snapshot, name, docs)
     ]
     for name, spelled in missing:
         own = {each.rpartition(".")[2].lower(): each for each in reversed(names) if "/" not in each}
@@ -232,7 +240,7 @@ def _is_missing(documents: Documents, path: str) -> bool:
 def _is_about_a_file(snapshot: Snapshot, question: Question) -> bool:
     """Whether a word of the question is the whole name of a file, or of something defined."""
     words = {word for word in question.words if word.lower() not in STOP_WORDS and len(word) > 2}
-    stems = {name.partition(".")[0].lower() for name in snapshot.documents.paths_by_basename}
+    stems = snapshot.documents.file_names.stems
     return any(word.lower() in stems or len(snapshot.names.defining(word)) for word in sorted(words))
 
 
@@ -317,9 +325,18 @@ def _raised(
     return WeightedDocuments(seeds.docs, weights), noted
 
 
-def _aged(snapshot: Snapshot, seeds: WeightedDocuments) -> tuple[WeightedDocuments, dict[int, MatchReason], Numbers]:
+def _select_heavy(found: WeightedDocuments, count: int) -> WeightedDocuments:
+    """Return the `count` heaviest documents, and those as heavy as the last of them, in their order."""
+    if len(found.docs) <= count:
+        return found
+    keep = found.weights >= np.partition(found.weights, len(found.docs) - count)[len(found.docs) - count]
+    return WeightedDocuments(found.docs[keep], found.weights[keep])
+
+
+def _aged(
+    snapshot: Snapshot, seeds: WeightedDocuments, stale: Sequence[tuple[str, Status]]
+) -> tuple[WeightedDocuments, dict[int, MatchReason], Numbers]:
     """Weigh down what is no longer true or lives on a lower tier; return why, and the archived documents."""
-    stale = snapshot.stale_or_cold()
     docs, owners = snapshot.documents.located([record_id for record_id, _ in stale])
     weights = seeds.weights.copy()
     places = np.minimum(np.searchsorted(seeds.docs, docs), max(len(seeds.docs) - 1, 0))

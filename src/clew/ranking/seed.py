@@ -41,19 +41,19 @@ def compute_strength(hits: ChannelScores, question: Question, weights: Weights |
     return float(_add_channels(hits, question, weights or DEFAULT).max()) if len(hits.docs) else 0.0
 
 
-def compute_role_shares(documents: Documents, question: Question) -> Floats:
-    """Return (n,) by document number how likely a record is to be meant for what its file is for alone: 1 for source code.
+def compute_role_shares(documents: Documents, question: Question, docs: NDArray[np.int32]) -> Floats:
+    """Return (n,) for each of `docs` how likely a record is to be meant for what its file is for alone: 1 for source code.
 
     As the channels of roles count in `score_code`; 1 for tests and documents too where the question asks for those.
     """
     chosen = SHORT if question.is_short else DEFAULT
-    nats = np.zeros(documents.size, np.float32)
+    nats = np.zeros(len(docs), np.float32)
     for is_so, weight, is_asked in (
-        (documents.is_test, chosen.is_test, question.asks_for_tests),
-        (documents.is_prose, chosen.is_prose, question.asks_for_prose),
+        (documents.is_test[docs], chosen.is_test, question.asks_for_tests),
+        (documents.is_prose[docs], chosen.is_prose, question.asks_for_prose),
     ):
         nats += np.where(is_so, np.float32(0.0 if is_asked else weight), np.float32(0))
-    is_code = documents.search_scope(CODE).mask
+    is_code = documents.search_scope(CODE).mask[docs]
     return np.where(is_code, np.exp(nats * np.float32(SHORT_SHARPNESS if question.is_short else 1.0)), np.float32(1))
 
 

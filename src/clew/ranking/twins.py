@@ -78,7 +78,8 @@ def _twins(documents: Documents, code: int) -> Iterator[int]:
 
 def _defined(documents: Documents, code: int) -> NDArray[np.uint64]:
     """The distinct hashes of the names that a file's symbols define."""
-    docs = np.flatnonzero((documents.path_codes == code) & documents.alive & (documents.parent >= 0))
+    docs = documents.docs_of_path(code)
+    docs = docs[documents.parent[docs] >= 0]
     pieces: list[NDArray[np.uint64]] = []
     for shard, offset in zip(documents.shards, documents.offsets, strict=True):
         ends = shard["backward_ends"]

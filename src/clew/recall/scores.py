@@ -108,7 +108,7 @@ def collect_threads(
     documents: Documents, only: Collection[str] | None, exclude: Collection[str], in_window: Collection[str] = ()
 ) -> Threads:
     """Return the live turns of the sessions that may be recalled; `only` and `exclude` are ids of sessions, `in_window` of records."""
-    codes = documents.source_codes
+    codes = documents.source_codes.whole
     # Most sources of a repository are files, as many as a hundred thousand: only those of sessions are looked at.
     sources: list[int] = np.flatnonzero(np.bincount(codes[documents.search_scope(PREFIX).mask])).tolist()
     session_of_source = {at: _session_of(documents.sources[at]) for at in sources}
@@ -119,8 +119,12 @@ def collect_threads(
     is_wanted, session_of = np.zeros(len(documents.sources), np.bool_), np.full(len(documents.sources), -1, np.int64)
     for at, name in session_of_source.items():
         is_wanted[at], session_of[at] = name not in left_out, number[name]
-    is_spoken = documents.is_of_kinds(SPOKEN_KINDS)
-    mask = (is_spoken | documents.is_of_kinds(ACTION_KINDS)) & documents.alive & is_wanted[codes] if len(codes) else np.zeros(0, np.bool_)
+    is_spoken = documents.is_of_kinds(SPOKEN_KINDS).whole
+    mask = (
+        (is_spoken | documents.is_of_kinds(ACTION_KINDS).whole) & documents.alive & is_wanted[codes]
+        if len(codes)
+        else np.zeros(0, np.bool_)
+    )
     if in_window:
         mask[documents.docs_of(sorted(in_window))] = False
     docs = np.flatnonzero(mask)
@@ -131,7 +135,7 @@ def collect_threads(
     rank = np.full(len(docs), -1, np.int64)
     rank[spoken] = np.arange(len(spoken))
     share = np.where(documents.is_of_kinds(USER_KINDS)[docs], 1.0, OTHERS_SHARE)
-    words = documents.column("lengths")[docs, TextField.BODY].astype(np.float64)
+    words = documents.lengths[docs][:, TextField.BODY].astype(np.float64)
     return Threads(names, docs, session_of[codes[docs]], codes[docs].astype(np.int64), share, words, spoken, place, rank, mask)
 
 
@@ -179,10 +183,10 @@ def compute_rarity(holders: float, count: int) -> float:
 
 def _find_turns(documents: Documents, threads: Threads, term: str) -> tuple[Ints, Floats]:
     """The turns (positions among the u, ascending) that hold a term or another form of it, and how often, a form counted FORM_SHARE."""
-    docs, counts = find_documents_with(documents, term, threads.mask)
+    docs, counts = find_documents_with(documents, term, threads.mask, PREFIX)
     at, often = threads.place[docs], counts.astype(np.float64)
     for form in load_word_forms().get(term, ()):
-        docs, counts = find_documents_with(documents, form, threads.mask)
+        docs, counts = find_documents_with(documents, form, threads.mask, PREFIX)
         if len(docs):
             at, often = np.concatenate([at, threads.place[docs]]), np.concatenate([often, FORM_SHARE * counts])
     held = np.bincount(at, often, len(threads.docs)).astype(np.float64)

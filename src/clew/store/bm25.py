@@ -9,7 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clew.store.documents import Documents, Floats, SearchScope
+from clew.store.shard import IndexShard
 from clew.text.postings import FIELD_COUNT, TextField, hash_term
+
+# A term in more records finds none where a rarer one does: it ranks what those find, and says nothing of files. So a question costs
+# no more among more records than these; a term that more hold is a tenth of a million, and rarer ones weigh five times as much.
+FINDING_RECORDS_MAX = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +23,7 @@ class WordScores:
 
     by_document: Floats
     by_path: Floats
-    used: tuple[tuple[str, float, tuple[NDArray[np.int64], ...]], ...]
+    used: tuple[tuple[str, float, tuple[NDArray[np.int32], ...]], ...]
 
     def matching(self, docs: Sequence[int], limit: int) -> list[list[str]]:
         """Return for each of `docs` the terms that it holds, rarest first, at most `limit`."""
@@ -48,13 +53,36 @@ class TermList:
 
 
 @dataclass(frozen=True, slots=True)
+class _Piece:
+    """Postings of a term in one shard: documents, ascending, fields, counts. `docs` are numbers of the whole table."""
+
+    shard: IndexShard
+    offset: int
+    docs: NDArray[np.int32]
+    fields: NDArray[np.uint8]
+    counts: NDArray[np.uint8]
+
+    def where(self, mask: NDArray[np.bool_]) -> _Piece:
+        """Return the postings of the documents in a mask."""
+        keep = mask[self.docs]
+        if keep.all():
+            return self
+        rows = np.flatnonzero(keep)
+        return _Piece(self.shard, self.offset, self.docs[rows], self.fields[rows], self.counts[rows])
+
+    def count(self) -> int:
+        """Return the number of documents."""
+        return int(np.count_nonzero(self.docs[1:] != self.docs[:-1])) + 1
+
+
+@dataclass(frozen=True, slots=True)
 class _Term:
-    """A term, how many documents hold it, and its postings per shard: documents, fields, counts, where each document begins."""
+    """A term, how many documents hold it, and its postings."""
 
     term: str
     df: int
     idf: float
-    pieces: list[tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int64]]]
+    pieces: list[_Piece]
 
 
 def score_words(
@@ -71,10 +99,7 @@ def score_words(
     Source     Robertson, Zaragoza 2009, eq. 3.15 to 3.17; a file's counts are the sums of its documents'.
     """
     searched = documents.search_scope(prefix)
-    lengths, codes = documents.column("lengths"), documents.path_codes
-    path_mean = max(float(searched.path_words.sum()) / max(searched.files, 1), 1e-9)
-    path_norm = (1.0 / (1.0 - b[-1] + b[-1] * searched.path_words / path_mean)).astype(np.float32)
-    found = {known.term: known for known in _known(documents, asked, searched)}
+    found = {known.term: known for known in _known(documents, asked, searched, prefix)}
     lists = [_counting(each, found, searched, terms_max) for each in asked]
     scores = [np.zeros(documents.size, np.float32) for _ in asked]
     by_path = [np.zeros(len(documents.paths), np.float32) for _ in asked]
@@ -82,19 +107,34 @@ def score_words(
     for at, counting in enumerate(lists):
         for term, weight in counting:
             owners.setdefault(term, []).append((at, weight))
+    finding = _select_finding(lists, found)
+    is_found = None
+    if len(finding) < len(owners):
+        is_found = np.zeros(documents.size, np.bool_)
+        for term in finding:
+            for piece in found[term].pieces:
+                is_found[piece.docs] = True
+    path_mean = max(float(searched.path_words.sum()) / max(searched.files, 1), 1e-9)
+    path_norm = (1.0 / (1.0 - b[-1] + b[-1] * searched.path_words / path_mean)).astype(np.float32)
     for term, owned in owners.items():
         known = found[term]
-        with_paths = [(at, weight) for at, weight in owned if asked[at].with_paths]
+        pieces = known.pieces if is_found is None or term in finding else [piece.where(is_found) for piece in known.pieces]
+        with_paths = [(at, weight) for at, weight in owned if asked[at].with_paths and term in finding]
         by_file = np.zeros(len(documents.paths), np.float64)
-        for docs, fields, counts, first in known.pieces:
-            raw = weights[fields] * counts
-            norm = (1.0 - b[fields] + b[fields] * lengths[docs, fields] / searched.mean[fields]).astype(np.float32)
+        for piece in pieces:
+            if not len(piece.docs):
+                continue
+            fields, docs = piece.fields, piece.docs.astype(np.int64)
+            raw = weights[fields] * piece.counts
+            words = piece.shard["lengths"].reshape(-1)[(docs - piece.offset) * FIELD_COUNT + fields]
+            norm = (1.0 - b[fields] + b[fields] * words / searched.mean[fields]).astype(np.float32)
+            first = np.flatnonzero(np.concatenate([[True], docs[1:] != docs[:-1]]))  # the rows of one document stand together
             mass = np.add.reduceat(raw / norm, first)
             gain, heads = mass / (np.float32(k1) + mass), docs[first]
             for at, weight in owned:
                 scores[at][heads] += np.float32(known.idf * weight) * gain
             if with_paths:
-                by_file += np.bincount(codes[docs], raw, len(documents.paths))
+                by_file += np.bincount(documents.path_codes[docs], raw, len(documents.paths))
         if with_paths:
             holders = np.flatnonzero(by_file)
             mass = by_file[holders].astype(np.float32) * path_norm[holders]
@@ -104,21 +144,33 @@ def score_words(
         WordScores(
             scores[at],
             by_path[at],
-            tuple((term, found[term].idf, tuple(docs[first] for docs, _, _, first in found[term].pieces)) for term, _ in counting),
+            tuple((term, found[term].idf, tuple(piece.docs for piece in found[term].pieces)) for term, _ in counting),
         )
         for at, counting in enumerate(lists)
     ]
 
 
-def find_documents_with(documents: Documents, term: str, mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], Floats]:
-    """Return the documents in the mask whose body holds a term, ascending, and the term's occurrences in each (255 at most)."""
-    found = _postings(documents, hash_term(term), mask)
-    docs = np.concatenate([np.empty(0, np.int64), *(docs[fields == TextField.BODY] for docs, fields, _ in found)])
-    counts = [counts[fields == TextField.BODY].astype(np.float32) for _, fields, counts in found]
-    return docs, np.concatenate([np.empty(0, np.float32), *counts])
+def _select_finding(lists: Sequence[Sequence[tuple[str, float]]], found: Mapping[str, _Term]) -> frozenset[str]:
+    """Return the terms that find records: those that are rare enough, and of a list without any its rarest one."""
+    finding: set[str] = set()
+    for counting in lists:
+        rare = [term for term, _ in counting if found[term].df <= FINDING_RECORDS_MAX]
+        finding.update(rare or sorted((term for term, _ in counting), key=lambda term: (found[term].df, term))[:1])
+    return frozenset(finding)
 
 
-def _known(documents: Documents, asked: Sequence[TermList], searched: SearchScope) -> list[_Term]:
+def find_documents_with(documents: Documents, term: str, mask: NDArray[np.bool_], prefix: str) -> tuple[NDArray[np.int64], Floats]:
+    """Return the documents in the mask whose body holds a term, ascending, and the term's occurrences in each (255 at most).
+
+    prefix  the mask holds documents of sources alone whose name begins so.
+    """
+    found = _postings(documents, hash_term(term), mask, prefix)
+    docs = np.concatenate([np.empty(0, np.int32), *(piece.docs[piece.fields == TextField.BODY] for piece in found)])
+    counts = [piece.counts[piece.fields == TextField.BODY].astype(np.float32) for piece in found]
+    return docs.astype(np.int64), np.concatenate([np.empty(0, np.float32), *counts])
+
+
+def _known(documents: Documents, asked: Sequence[TermList], searched: SearchScope, prefix: str) -> list[_Term]:
     """The postings of every term that some list may count."""
     shares: dict[str, float] = {}
     for each in asked:
@@ -130,8 +182,8 @@ def _known(documents: Documents, asked: Sequence[TermList], searched: SearchScop
         rows_max = FIELD_COUNT * (share_max * searched.count) + FIELD_COUNT * (documents.size - searched.count)
         if _rows_of(documents, hash_term(term)) > rows_max:
             continue
-        pieces = [(docs, fields, counts, _firsts(docs)) for docs, fields, counts in _postings(documents, hash_term(term), searched.mask)]
-        df = sum(len(first) for *_, first in pieces)
+        pieces = _postings(documents, hash_term(term), searched.mask, prefix)
+        df = sum(piece.count() for piece in pieces)
         if 0 < df <= share_max * searched.count:
             found.append(_Term(term, df, compute_idf(df, searched.count), pieces))
     return found
@@ -139,8 +191,8 @@ def _known(documents: Documents, asked: Sequence[TermList], searched: SearchScop
 
 def find_holders(documents: Documents, term: str, limit: int) -> list[int]:
     """Return at most `limit` live documents that hold a search term in any field, ascending."""
-    found = _postings(documents, hash_term(term), documents.alive)
-    return [int(doc) for docs, _, _ in found for doc in np.unique(docs[: limit * FIELD_COUNT])][:limit]
+    found = _postings(documents, hash_term(term), documents.alive, "")
+    return [int(doc) for piece in found for doc in np.unique(piece.docs[: limit * FIELD_COUNT])][:limit]
 
 
 def _rows_of(documents: Documents, key: int) -> int:
@@ -148,27 +200,25 @@ def _rows_of(documents: Documents, key: int) -> int:
     return sum(span.stop - span.start for span in spans)
 
 
-def _postings(
-    documents: Documents, key: int, mask: NDArray[np.bool_]
-) -> list[tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.uint8]]]:
-    found: list[tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.uint8]]] = []
+def _postings(documents: Documents, key: int, mask: NDArray[np.bool_], prefix: str) -> list[_Piece]:
+    """Return the postings of a term's hash in the documents of a mask, none empty.
+
+    prefix  the mask holds documents of sources alone whose name begins so.
+    """
+    found: list[_Piece] = []
     for shard, offset in zip(documents.shards, documents.offsets, strict=True):
         rows = shard.find_rows("term", key)
-        if rows.start == rows.stop:
+        scope = shard.find_scope(prefix)
+        docs: NDArray[np.int32] = shard["term_docs"][rows]
+        low, high = np.searchsorted(docs, np.array([scope.start, scope.stop], docs.dtype)).tolist()
+        if low == high:
             continue
-        docs = shard["term_docs"][rows].astype(np.int64)
-        docs += offset
-        keep = mask[docs]
-        if keep.all():
-            found.append((docs, shard["term_fields"][rows], shard["term_counts"][rows]))
-        elif keep.any():
-            found.append((docs[keep], shard["term_fields"][rows][keep], shard["term_counts"][rows][keep]))
+        fields, counts = (shard[name][rows][low:high] for name in ("term_fields", "term_counts"))
+        piece = _Piece(shard, offset, docs[low:high] + np.int32(offset) if offset else docs[low:high], fields, counts)
+        piece = piece.where(mask)
+        if len(piece.docs):
+            found.append(piece)
     return found
-
-
-def _firsts(docs: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Positions at which a new document begins; the rows of one document stand together."""
-    return np.flatnonzero(np.concatenate([[True], docs[1:] != docs[:-1]]))
 
 
 def _counting(asked: TermList, found: Mapping[str, _Term], searched: SearchScope, terms_max: int) -> list[tuple[str, float]]:

@@ -1,14 +1,17 @@
 """Documents: every record of a workspace that can be searched, as a table of columns.
 
 Joins the packed postings of all sources into flat arrays. Immutable: a base, which is written to disk and mapped back in milliseconds,
-and an overlay of the sources that changed since; `updated` makes a new overlay and leaves the base alone. Document numbers mean
+and layers of what changed since, each at most half as large as the one before it; `updated` adds one and leaves the others alone.
+What is the same for many tables is kept with the shard that it is of, so a change costs what it changes. Document numbers mean
 something within one table only. Words, names and vectors are looked up by `bm25`, `name_resolution` and `search`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from bisect import bisect_right
+from collections import ChainMap
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -16,8 +19,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from clew.store.shard import IndexShard, PartKey, shard_from_bytes, shard_to_bytes
-from clew.text.postings import PostingsSegment, Role, unpack_postings
+from clew.store.shard import PROSE_KINDS, IndexShard, PartKey, shard_from_bytes, shard_to_bytes
+from clew.text.postings import PostingsSegment, unpack_postings
 
 if TYPE_CHECKING:
     from clew.store.name_resolution import Names
@@ -26,8 +29,7 @@ Floats: TypeAlias = NDArray[np.float32]
 Numbers: TypeAlias = NDArray[np.int32]
 
 _PATH_MARK = re.compile(r"[\s\\\"'`<>|:,;()\[\]{}=!?&*%]|^[@~#$+]|\.$")
-PROSE_KINDS = frozenset({"section", "config", "text"})
-COMMIT_KIND = "commit"
+COMMIT_KINDS = frozenset({"commit"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,56 +43,131 @@ class SearchScope:
     files: int
 
 
-class Documents:
-    """A searchable table. Documents are numbered base first, then overlay; `alive` says which count."""
+@dataclass(frozen=True, slots=True)
+class FileNames:
+    """What code files are called. `by_basename`: last component → their paths, ordered.
 
-    def __init__(self, base: IndexShard, fresh: Sequence[tuple[PartKey, PostingsSegment]] = (), gone: Collection[PartKey] = ()) -> None:
-        self._base, self._fresh, self._gone = base, tuple(fresh), frozenset(gone)
-        overlay = self._overlay = IndexShard.join_parts(fresh) if fresh else None
-        self.shards: tuple[IndexShard, ...] = (base,) if overlay is None else (base, overlay)
-        self.offsets: tuple[int, ...] = (0,) if overlay is None else (0, base.size)
-        self.size = sum(shard.size for shard in self.shards)
+    path_names  names of files, without their endings, and of folders, in lower case and without what joins their words.
+    stems       last components until the first dot, in lower case.
+    odd         last components that hold a blank, a bracket or another mark at which a text is split into words.
+    """
+
+    codes: NDArray[np.int64]
+    paths: Sequence[str]
+    by_basename: dict[str, list[str]]
+    path_names: frozenset[str]
+    stems: frozenset[str]
+    odd: tuple[str, ...]
+
+
+class Column:
+    """Values of every document, in one piece for each shard: `column[docs]` reads what is asked for without joining the pieces."""
+
+    def __init__(self, pieces: Sequence[NDArray[Any]], offsets: Sequence[int]) -> None:
+        self._pieces, self._offsets = pieces, offsets
+
+    def __getitem__(self, docs: Any) -> Any:
+        if len(self._pieces) == 1:
+            return self._pieces[0][docs]
+        wanted: NDArray[Any] = np.asarray(docs)
+        if not wanted.ndim:
+            at = bisect_right(self._offsets, int(wanted)) - 1
+            return self._pieces[at][int(wanted) - self._offsets[at]]
+        if wanted.dtype == np.bool_:
+            return self.whole[wanted]
+        first = self._pieces[0]
+        out = np.empty((len(wanted), *first.shape[1:]), first.dtype)
+        for piece, offset in zip(self._pieces, self._offsets, strict=True):
+            inside = (wanted >= offset) & (wanted < offset + len(piece))
+            out[inside] = piece[wanted[inside] - offset]
+        return out
+
+    @cached_property
+    def whole(self) -> NDArray[Any]:
+        """The values of all documents. Cost: a copy of them, once, where there are several shards."""
+        return self._pieces[0] if len(self._pieces) == 1 else np.concatenate(self._pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """Parts that changed since the base was made: joined, and each by itself for the next join."""
+
+    shard: IndexShard
+    parts: tuple[tuple[PartKey, PostingsSegment], ...]
+
+
+class Documents:
+    """A searchable table. Documents are numbered base first, then layer after layer; `alive` says which count."""
+
+    def __init__(self, base: IndexShard, layers: Sequence[_Layer] = (), gone: Collection[PartKey] = ()) -> None:
+        self._base, self._layers, self._gone = base, tuple(layers), frozenset(gone)
+        self.shards: tuple[IndexShard, ...] = (base, *(layer.shard for layer in layers))
+        sizes = [shard.size for shard in self.shards]
+        self.offsets: tuple[int, ...] = tuple(sum(sizes[:at]) for at in range(len(sizes)))
+        self.size = sum(sizes)
         self.alive = np.ones(self.size, np.bool_)
-        for at, key in enumerate(base.header.parts):
-            if key in self._gone:
-                self.alive[base.header.part_starts[at] : base.header.part_starts[at + 1]] = False
-        self.count = int(self.alive.sum())
+        for key in self._gone:
+            for shard, offset in zip(self.shards, self.offsets, strict=True):
+                if (at := shard.find_part(key)) >= 0:
+                    first, last = shard.span_of_part(at)
+                    self.alive[offset + first : offset + last] = False
+        self.count = int(np.count_nonzero(self.alive))
         self.names: Names | None = None  # what `clew.store.name_resolution.get_names` made of it
+        self._scopes: dict[str, SearchScope] = {}
+        self._files: FileNames | None = None  # of the table before
 
     # -- making ---------------------------------------------------------------------------------
 
     @staticmethod
     def build(parts: Iterable[tuple[PartKey, bytes]]) -> Documents:
-        """Join packed parts into a base without overlay."""
+        """Join packed parts into a base without layers."""
         ordered = sorted(parts, key=lambda part: part[0])
         return Documents(IndexShard.join_parts([(key, unpack_postings(data)) for key, data in ordered]))
 
     def updated(self, gone: Collection[PartKey], added: Iterable[tuple[PartKey, bytes]]) -> Documents:
         """Return an index without the parts `gone` and with the parts `added`; the base is shared.
 
-        Cost: joining what differs from the base, not what is in it.
+        Cost: joining what changes, and with it again what changed lately, so each part a few times until the next base.
         """
-        dropped = frozenset(gone)
-        base_keys = set(self._base.header.parts)
-        fresh = {key: segment for key, segment in self._fresh if key not in dropped}
-        still_gone = (self._gone | dropped) & base_keys
+        left = {key for key in {*self._gone, *gone} if any(shard.find_part(key) >= 0 for shard in self.shards)}
+        fresh: dict[PartKey, PostingsSegment] = {}
         for key, data in added:
-            if key in base_keys:
-                still_gone -= {key}  # what had gone from the base and comes back lives there again
+            if any(shard.find_part(key) >= 0 for shard in self.shards):
+                left.discard(key)  # what had gone and comes back lives there again
             else:
                 fresh[key] = unpack_postings(data)
-        return Documents(self._base, sorted(fresh.items(), key=lambda part: part[0]), still_gone)
+        layers, top = list(self._layers), list(fresh.items())
+        size = sum(len(segment.ids) for _, segment in top)
+        while layers and top and 2 * size >= layers[-1].shard.size:
+            below = [(key, segment) for key, segment in layers[-1].parts if key not in left]
+            left -= {key for key, _ in layers.pop().parts}
+            top += below
+            size += sum(len(segment.ids) for _, segment in below)
+        if top:
+            top.sort(key=lambda part: part[0])
+            layers.append(_Layer(IndexShard.join_parts(top), tuple(top)))
+        made = Documents(self._base, layers, left)
+        made._files = self._files
+        return made
 
     @property
     def parts(self) -> tuple[PartKey, ...]:
         """Return the keys of the parts that this table holds, ordered."""
-        keys = [key for key in self._base.header.parts if key not in self._gone]
-        return tuple(sorted(keys + (list(self._overlay.header.parts) if self._overlay else [])))
+        return tuple(sorted(key for shard in self.shards for key in shard.header.parts if key not in self._gone))
+
+    def parts_of(self, source: str) -> set[PartKey]:
+        """Return the keys of the parts of a source that this table holds."""
+        return {key for shard in self.shards for key in shard.find_parts_of(source) if key not in self._gone}
+
+    @property
+    def changed(self) -> int:
+        """Return how many parts were added to the base, or taken from it."""
+        return sum(len(layer.parts) for layer in self._layers) + len(self._gone)
 
     @property
     def has_overlay(self) -> bool:
         """Return whether the base alone is out of date."""
-        return self._overlay is not None or bool(self._gone)
+        return bool(self._layers or self._gone)
 
     def to_bytes(self) -> bytes:
         """Serialise the base. Only of an index without overlay: raises ValueError otherwise."""
@@ -112,7 +189,9 @@ class Documents:
 
     def ids_of(self, docs: Sequence[int]) -> list[str]:
         """Return the record ids of document numbers, in their order."""
-        return [self.id_of(doc) for doc in docs]
+        wanted = np.array(docs, np.int64)
+        ids: list[bytes] = Column([shard.ids for shard in self.shards], self.offsets)[wanted].tolist()
+        return [record_id.decode() for record_id in ids]
 
     def kind_of(self, doc: int) -> str:
         """Return the kind of a document's record."""
@@ -129,45 +208,86 @@ class Documents:
         return self.paths[int(self.path_codes[doc])]
 
     def _at(self, doc: int) -> tuple[IndexShard, int]:
-        return (self._base, doc) if doc < self._base.size else (self.shards[1], doc - self._base.size)
+        at = bisect_right(self.offsets, doc) - 1
+        return self.shards[at], doc - self.offsets[at]
 
-    def column(self, name: str) -> NDArray[Any]:
-        """Return the column `role`, `start_line`, `lines` or `lengths` of every document."""
-        return np.concatenate([shard[name] for shard in self.shards]) if self._overlay else self._base[name]
-
-    @cached_property
-    def role(self) -> NDArray[np.uint8]:
-        """Return (n,) the `Role` of each record."""
-        return self.column("role")
+    def _column(self, name: str) -> Column:
+        return Column([shard[name] for shard in self.shards], self.offsets)
 
     @cached_property
-    def is_test(self) -> NDArray[np.bool_]:
-        """Return (n,) whether the record tests other code."""
-        return self.role == Role.TEST
+    def lengths(self) -> Column:
+        """Words (n, fields) of each document."""
+        return self._column("lengths")
 
     @cached_property
-    def is_prose(self) -> NDArray[np.bool_]:
-        """Return (n,) whether the record is part of a document, a configuration file or plain text, and not of code."""
-        of_kind = self.is_of_kinds(PROSE_KINDS)
-        # A file is prose if all that stands in it is, but a file of code may be blocks of lines that no grammar read.
-        has_code = np.zeros(len(self.paths), np.bool_)
-        is_file = self.parent < 0
-        has_code[self.path_codes[~of_kind & ~is_file & self.alive]] = True
-        prose = np.where(is_file, ~has_code[self.path_codes], of_kind)
-        return np.where((self.role == Role.DOCUMENT) | (self.role == Role.CONFIGURATION), True, prose & (self.role != Role.SOURCE))
+    def role(self) -> Column:
+        """The `Role` (n,) of each record."""
+        return self._column("role")
 
     @cached_property
-    def is_commit(self) -> NDArray[np.bool_]:
-        """Return (n,) whether the record is a commit."""
-        return self.is_of_kinds(frozenset((COMMIT_KIND,)))
+    def start_line(self) -> Column:
+        """The first line (n,) of each document in its file, 1-based; 0 where lines mean nothing."""
+        return self._column("start_line")
 
-    def is_of_kinds(self, kinds: Collection[str]) -> NDArray[np.bool_]:
+    @cached_property
+    def lines(self) -> Column:
+        """The number of lines (n,) of each document."""
+        return self._column("lines")
+
+    @cached_property
+    def parent(self) -> Column:
+        """The number (n,) of the containing document, −1 for none."""
+        pieces = [self._base["parent"].astype(np.int32, copy=False)]
+        for layer, offset in zip(self._layers, self.offsets[1:], strict=True):
+            parent = layer.shard["parent"]
+            pieces.append(np.where(parent >= 0, parent + offset, -1).astype(np.int32, copy=False))
+        return Column(pieces, self.offsets)
+
+    def is_of_kinds(self, kinds: Collection[str]) -> Column:
         """Return (n,) whether each document's record is of one of these kinds, live or not."""
-        pieces: list[NDArray[np.bool_]] = []
-        for shard in self.shards:
-            wanted = np.array([kind in kinds for kind in shard.header.kinds], np.bool_)
-            pieces.append(wanted[shard["kind"]] if shard.size else np.zeros(0, np.bool_))
-        return np.concatenate(pieces)
+        wanted = frozenset(kinds)
+        return Column([shard.is_of_kinds(wanted) for shard in self.shards], self.offsets)
+
+    @property
+    def is_commit(self) -> Column:
+        """Whether (n,) the record is a commit."""
+        return self.is_of_kinds(COMMIT_KINDS)
+
+    @cached_property
+    def is_test(self) -> Column:
+        """Whether (n,) the record tests other code."""
+        return Column([shard.is_test for shard in self.shards], self.offsets)
+
+    @cached_property
+    def is_prose(self) -> Column:
+        """Whether (n,) the record is part of a document, a configuration file or plain text, and not of code."""
+        # A file is prose if all that stands in it is, but a file of code may be blocks of lines that no grammar read.
+        has_code = self._has_code
+        return Column([shard.find_prose(has_code[moved]) for shard, moved in zip(self.shards, self._moved, strict=True)], self.offsets)
+
+    @cached_property
+    def log_lines(self) -> Column:
+        """The logarithm (n,) of the number of lines of each document, and 1."""
+        return Column([shard.log_lines for shard in self.shards], self.offsets)
+
+    @cached_property
+    def _has_code(self) -> NDArray[np.bool_]:
+        """(paths,) whether a live part of the file is code."""
+        counts = self._by_path([shard.code_by_path for shard in self.shards])
+        dead = self._dead
+        dead = dead[~self.is_of_kinds(PROSE_KINDS)[dead] & (self.parent[dead] >= 0)]
+        return counts - np.bincount(self.path_codes[dead], minlength=len(self.paths)) > 0
+
+    def _by_path(self, found: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
+        """Add up whole numbers of each shard by its paths: (paths,)."""
+        out = np.zeros(len(self.paths))
+        for values, codes in zip(found, self._moved, strict=True):
+            out[codes] += values  # a shard names each of its paths once
+        return out
+
+    @property
+    def _dead(self) -> NDArray[np.int64]:
+        return np.flatnonzero(~self.alive)
 
     @cached_property
     def sources(self) -> list[str]:
@@ -175,134 +295,120 @@ class Documents:
         return sorted({source for shard in self.shards for source, _, _ in shard.header.parts})
 
     @cached_property
-    def source_codes(self) -> Numbers:
-        """Return (n,) the position of each document's source in `sources`; documents of one source ascend in the order of its parts."""
+    def source_codes(self) -> Column:
+        """The position (n,) of each document's source in `sources`; documents of one source ascend in the order of its parts."""
         number = {source: at for at, source in enumerate(self.sources)}
         pieces: list[Numbers] = []
         for shard in self.shards:
             codes = np.array([number[source] for source, _, _ in shard.header.parts], np.int32)
             pieces.append(np.repeat(codes, np.diff(np.array(shard.header.part_starts, np.int64))))
-        return np.concatenate(pieces).astype(np.int32, copy=False)
-
-    @cached_property
-    def parent(self) -> Numbers:
-        """Return (n,) the number of the containing document, −1 for none."""
-        pieces = [np.where(s["parent"] >= 0, s["parent"] + off, -1) for s, off in zip(self.shards, self.offsets, strict=True)]
-        return np.concatenate(pieces).astype(np.int32, copy=False)
+        return Column(pieces, self.offsets)
 
     @cached_property
     def paths(self) -> list[str]:
         """Return every path of a live or ended part; `path_codes` are positions in it."""
-        return self._path_table[0]
+        more = list(self._more_paths)
+        return [*self._base.header.paths, *more] if more else self._base.header.paths
 
     @cached_property
-    def path_codes(self) -> Numbers:
-        """Return (n,) the position of each document's path in `paths`."""
-        return self._path_table[1]
+    def _more_paths(self) -> dict[str, int]:
+        """Path → its position, of those that the base does not name."""
+        known, more = self._base.path_numbers, dict[str, int]()
+        for layer in self._layers:
+            for path in layer.shard.header.paths:
+                if path not in known and path not in more:
+                    more[path] = len(known) + len(more)
+        return more
 
     @cached_property
-    def _path_table(self) -> tuple[list[str], Numbers]:
-        base_codes = self._base["path"].astype(np.int32, copy=False)
-        if not self._overlay:
-            return self._base.header.paths, base_codes
-        names = list(self._base.header.paths)
-        seen = {name: at for at, name in enumerate(names)}
-        moved = np.empty(len(self._overlay.header.paths), np.int32)
-        for at, name in enumerate(self._overlay.header.paths):
-            if name not in seen:
-                seen[name] = len(names)
-                names.append(name)
-            moved[at] = seen[name]
-        return names, np.concatenate([base_codes, moved[self._overlay["path"].astype(np.int32)]])
-
-    @cached_property
-    def path_numbers(self) -> dict[str, int]:
+    def path_numbers(self) -> Mapping[str, int]:
         """Return path → its position in `paths`."""
-        return {name: at for at, name in enumerate(self.paths)}
+        return ChainMap(self._more_paths, self._base.path_numbers) if self._more_paths else self._base.path_numbers
 
     @cached_property
-    def paths_by_basename(self) -> dict[str, list[str]]:
+    def _moved(self) -> list[Numbers]:
+        """For each shard, the positions in `paths` of its own paths."""
+        of_layers = [np.array([self.path_numbers[path] for path in layer.shard.header.paths], np.int32) for layer in self._layers]
+        return [np.arange(len(self._base.header.paths), dtype=np.int32), *of_layers]
+
+    @cached_property
+    def path_codes(self) -> Column:
+        """The position (n,) of each document's path in `paths`."""
+        pieces = [self._base["path"].astype(np.int32, copy=False)]
+        pieces += [codes[layer.shard["path"]] for layer, codes in zip(self._layers, self._moved[1:], strict=True)]
+        return Column(pieces, self.offsets)
+
+    def docs_of_path(self, code: int) -> Numbers:
+        """Return the live documents of one of `paths`, ascending."""
+        path = self.paths[code]
+        pieces = [
+            shard.docs_of_path(shard.path_numbers[path]) + offset
+            for shard, offset in zip(self.shards, self.offsets, strict=True)
+            if path in shard.path_numbers
+        ]
+        docs = np.concatenate([np.empty(0, np.int64), *pieces])
+        return docs[self.alive[docs]].astype(np.int32)
+
+    def children_of(self, doc: int) -> Numbers:
+        """Return the live documents that a document contains, ascending. Cost: a look at those of its part."""
+        shard, at = self._at(doc)
+        first, last = shard.find_siblings(at)
+        docs = np.flatnonzero(shard["parent"][first:last] == at) + first + doc - at
+        return docs[self.alive[docs]].astype(np.int32)
+
+    @property
+    def paths_by_basename(self) -> Mapping[str, Sequence[str]]:
         """Return last component → the paths of code files that end in it, ordered."""
-        table: dict[str, list[str]] = {}
-        words = self.search_scope("file:").path_words
-        for code, path in sorted(enumerate(self.paths), key=lambda pair: pair[1]):
-            if words[code]:
-                table.setdefault(path.rsplit("/", 1)[-1], []).append(path)
-        return table
+        return self.file_names.by_basename
 
     @cached_property
-    def path_names(self) -> frozenset[str]:
-        """Return the names of files, without their endings, and of folders, in lower case and without what joins their words."""
-        folders = {part for folder in {path.rpartition("/")[0] for path in self.paths} for part in folder.split("/")}
-        stems = {name.partition(".")[0] or name for name in self.paths_by_basename}
-        return frozenset(name.replace("_", "").replace("-", "").lower() for name in folders | stems)
-
-    @cached_property
-    def odd_basenames(self) -> tuple[str, ...]:
-        """Return the last components of code files that hold a blank, a bracket or another mark at which a text is split into words."""
-        return tuple(name for name in self.paths_by_basename if _PATH_MARK.search(name))
+    def file_names(self) -> FileNames:
+        """What the code files are called; that of the table before where no file came or went."""
+        codes, before, base = np.flatnonzero(self.search_scope("file:").path_words), self._files, len(self._base.header.paths)
+        more: list[int] = codes[codes >= base].tolist()
+        if before is None or not np.array_equal(before.codes, codes) or any(before.paths[code] != self.paths[code] for code in more):
+            before = _name_files(codes, self.paths)
+        self._files = before
+        return before
 
     @cached_property
     def file_documents(self) -> Numbers:
         """Document numbers by path: for each of `paths` that of the live document for the whole code file, −1 for none."""
         heads = np.full(len(self.paths), -1, np.int32)
-        docs = np.flatnonzero(self.search_scope("file:").mask & (self.parent < 0) & ~self.is_prose).astype(np.int32)
+        found = [shard.find_scope("file:").heads + offset for shard, offset in zip(self.shards, self.offsets, strict=True)]
+        docs = np.concatenate(found)
+        docs = docs[self.alive[docs]]
+        docs = docs[~self.is_prose[docs]]
         heads[self.path_codes[docs]] = docs
         return heads
-
-    @cached_property
-    def start_line(self) -> Numbers:
-        """Return (n,) the first line of each document in its file, 1-based; 0 where lines mean nothing."""
-        return self.column("start_line").astype(np.int32, copy=False)
-
-    @cached_property
-    def lines(self) -> Numbers:
-        """Return (n,) the number of lines of each document."""
-        return self.column("lines").astype(np.int32, copy=False)
-
-    @cached_property
-    def has_children(self) -> NDArray[np.bool_]:
-        """Return (n,) whether a live document is contained in it."""
-        held = np.zeros(self.size, np.bool_)
-        parents = self.parent[self.alive]
-        held[parents[parents >= 0]] = True
-        return held
 
     @cached_property
     def imports(self) -> tuple[NDArray[np.int64], Floats]:
         """Return (importing path << 32 | imported path) ascending, and the confidence of each import, of the files that are alive here."""
         keys: list[NDArray[np.int64]] = []
         weights: list[Floats] = []
-        for shard, offset in zip(self.shards, self.offsets, strict=True):
-            codes = np.array([self.path_numbers[path] for path in shard.header.paths], np.int64)
-            is_here = np.zeros(len(codes), np.bool_)  # what a file imported before it was changed no longer counts
-            is_here[shard["path"][self.alive[offset : offset + shard.size]].astype(np.int64)] = True
+        dead = self._dead
+        for shard, offset, moved in zip(self.shards, self.offsets, self._moved, strict=True):
             pairs = shard["scope"].astype(np.int64)
-            held = is_here[pairs[:, 0]] if len(pairs) else np.empty(0, np.bool_)
+            if not len(pairs):
+                continue
+            codes = moved.astype(np.int64)
+            of_shard = dead[(dead >= offset) & (dead < offset + shard.size)] - offset
+            # What a file imported before it was changed no longer counts.
+            is_here = shard.docs_by_path > np.bincount(shard["path"][of_shard], minlength=len(codes))
+            held = is_here[pairs[:, 0]]
             pairs = pairs[held]
-            keys.append(codes[pairs[:, 0]] << 32 | codes[pairs[:, 1]] if len(pairs) else np.empty(0, np.int64))
+            keys.append(codes[pairs[:, 0]] << 32 | codes[pairs[:, 1]])
             weights.append(shard["scope_weight"][held].astype(np.float32))
-        joined, confidence = np.concatenate(keys), np.concatenate(weights)
+        joined = np.concatenate([np.empty(0, np.int64), *keys])
+        confidence = np.concatenate([np.empty(0, np.float32), *weights])
         order = np.lexsort((confidence, joined))
         return joined[order], confidence[order]
 
     @property
     def model(self) -> str:
         """Return the name of the model that made the vectors, "" for none."""
-        return self._base.header.model or (self._overlay.header.model if self._overlay else "")
-
-    @cached_property
-    def sign_bits(self) -> tuple[NDArray[np.uint8], ...]:
-        """Return the signs of each shard's vectors, eight to a byte."""
-        return tuple(
-            np.packbits(shard["vectors"] > 0, axis=1) if shard.header.dims else np.zeros((shard.size, 0), np.uint8) for shard in self.shards
-        )
-
-    @cached_property
-    def _doc_by_id(self) -> tuple[NDArray[np.bytes_], NDArray[np.int64]]:
-        ids = np.concatenate([shard.ids for shard in self.shards])
-        order = np.argsort(ids, kind="stable")
-        return ids[order], order
+        return next((shard.header.model for shard in self.shards if shard.header.model), "")
 
     def docs_of(self, ids: Sequence[str]) -> Numbers:
         """Return document numbers of the records with these ids that are alive here, in the order asked; unknown ids are left out."""
@@ -312,45 +418,56 @@ class Documents:
         """Return the same as `docs_of`, and for each document the position of its id in `ids`."""
         if not len(ids) or not self.size:
             return np.empty(0, np.int32), np.empty(0, np.int64)
-        known, order = self._doc_by_id
         wanted = np.array([record_id.encode() for record_id in ids], "S26")
-        rows, owner = expand_ranges(np.searchsorted(known, wanted, "left"), np.searchsorted(known, wanted, "right"))
-        docs = order[rows].astype(np.int32)
+        found = [shard.find_ids(wanted) for shard in self.shards]
+        docs = np.concatenate([rows + offset for (rows, _), offset in zip(found, self.offsets, strict=True)])
+        owner = np.concatenate([owner for _, owner in found])
+        if len(found) > 1:
+            order = np.argsort(owner, kind="stable")
+            docs, owner = docs[order], owner[order]
         alive = self.alive[docs]
-        return docs[alive], owner[alive]
+        return docs[alive].astype(np.int32), owner[alive]
 
     def without(self, ids: Sequence[str]) -> Documents:
         """Return a table in which the documents of these records are not alive."""
-        other = Documents(self._base, self._fresh, self._gone)
+        other = Documents(self._base, self._layers, self._gone)
         other.alive[self.docs_of(ids)] = False
-        other.count = int(other.alive.sum())
+        other.count = int(np.count_nonzero(other.alive))
         return other
 
     def search_scope(self, prefix: str) -> SearchScope:
         """Return the live documents of the sources whose name begins with `prefix`, with the statistics that scoring needs."""
-        cache: dict[str, SearchScope] = self.__dict__.setdefault("_searched", {})
-        if prefix not in cache:
+        if prefix not in self._scopes:
+            found = [shard.find_scope(prefix) for shard in self.shards]
             mask = np.zeros(self.size, np.bool_)
-            for shard, offset in zip(self.shards, self.offsets, strict=True):
-                starts = shard.header.part_starts
-                for at, (source, _, _) in enumerate(shard.header.parts):
-                    if source.startswith(prefix):
-                        mask[offset + starts[at] : offset + starts[at + 1]] = True
-            mask &= self.alive
-            lengths = self.column("lengths")
-            count = int(mask.sum())
+            for scope, offset in zip(found, self.offsets, strict=True):
+                mask[offset + scope.start : offset + scope.stop] = True
+            dead = self._dead
+            dead = dead[mask[dead]]
+            mask[dead] = False
+            gone = self.lengths[dead]
             # Whole numbers, so that the sums are exact in any order and an updated index scores as a rebuilt one.
-            mean = np.maximum(lengths[mask].sum(axis=0, dtype=np.float64) / max(count, 1), 1e-9)
-            words = np.zeros(len(self.paths))
-            words += np.bincount(self.path_codes, np.where(mask, lengths.sum(axis=1, dtype=np.float64), 0.0), len(self.paths))
-            cache[prefix] = SearchScope(mask, count, mean, words, int(np.count_nonzero(words)))
-        return cache[prefix]
+            total = np.sum([scope.lengths for scope in found], axis=0) - gone.sum(axis=0, dtype=np.float64)
+            words = self._by_path([scope.by_path for scope in found])
+            words -= np.bincount(self.path_codes[dead], gone.sum(axis=1, dtype=np.float64), len(self.paths))
+            count = int(np.count_nonzero(mask))
+            mean = np.maximum(total / max(count, 1), 1e-9)
+            self._scopes[prefix] = SearchScope(mask, count, mean, words, int(np.count_nonzero(words)))
+        return self._scopes[prefix]
 
 
-def expand_ranges(low: NDArray[Any], high: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return all numbers of the ranges [low, high), and for each the position of its range."""
-    start, stop = low.astype(np.int64), high.astype(np.int64)
-    sizes = stop - start
-    owner = np.repeat(np.arange(len(sizes)), sizes)
-    shift = np.concatenate([[0], np.cumsum(sizes)[:-1]]) if len(sizes) else np.empty(0, np.int64)
-    return np.arange(int(sizes.sum())) - shift[owner] + start[owner], owner
+def _name_files(codes: NDArray[np.int64], paths: Sequence[str]) -> FileNames:
+    by_basename: dict[str, list[str]] = {}
+    numbers: list[int] = codes.tolist()
+    for path in sorted(paths[code] for code in numbers):
+        by_basename.setdefault(path.rsplit("/", 1)[-1], []).append(path)
+    folders = {part for folder in {paths[code].rpartition("/")[0] for code in numbers} for part in folder.split("/")}
+    names = {name.partition(".")[0] or name for name in by_basename}
+    return FileNames(
+        codes,
+        paths,
+        by_basename,
+        frozenset(name.replace("_", "").replace("-", "").lower() for name in folders | names),
+        frozenset(name.partition(".")[0].lower() for name in by_basename),
+        tuple(name for name in by_basename if _PATH_MARK.search(name)),
+    )

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clew.store.documents import Documents, Floats, Numbers, expand_ranges
+from clew.store.documents import COMMIT_KINDS, Documents, Floats, Numbers
 from clew.store.places import Places
-from clew.store.shard import IndexShard
+from clew.store.shard import IndexShard, expand_ranges
 from clew.text.postings import NO_SCOPE, NameUse, hash_term, mix_name_arrays
 
 NAME_BEARERS_MAX = 24  # a name that more records define tells nothing; guess from the df of `__init__`, `get`, `run`
@@ -133,9 +133,7 @@ class Names:
         is_named = uses.scopes == 0
         users = np.bincount(at[is_named], minlength=len(unique))
         links = self._resolve(uses.where(~is_named | (users[at] <= NAME_USERS_MAX)))
-        wanted = np.zeros(self._documents.size, np.bool_)
-        wanted[docs] = True
-        keep = wanted[links.heads]
+        keep = np.isin(links.heads, docs)
         return NameEdges(links.tails[keep], links.heads[keep], links.kinds[keep], links.weights[keep])
 
     def count_users(self, docs: Numbers) -> Floats:
@@ -145,9 +143,7 @@ class Names:
         """
         names, owners = self._defines_of(docs)
         unique, at = np.unique(names, return_inverse=True)
-        alive = self._documents.alive
-        users = self._count_rows("use", unique, alive & ~self._documents.is_commit)
-        share = users / np.maximum(self._count_rows("define", unique, alive), 1)
+        share = self._count_rows("use", unique) / np.maximum(self._count_rows("define", unique), 1)
         order = np.argsort(docs, kind="stable")
         place = order[np.searchsorted(docs[order], owners)]
         return np.bincount(place, share[at], len(docs)).astype(np.float32)
@@ -222,13 +218,14 @@ class Names:
         keep = (users != codes[heads]) & mask[heads]
         return CrossFileUses(users[keep], heads[keep], kinds[keep], weights[keep], is_sure[keep])
 
-    def _count_rows(self, table: str, names: NDArray[np.uint64], mask: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Count the rows of a table by name whose document is in the mask."""
+    def _count_rows(self, table: str, names: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """Count the rows of a table by name, those of commits and of what is not alive left out."""
         total = np.zeros(len(names), np.int64)
         for shard, offset in zip(self._documents.shards, self._documents.offsets, strict=True):
             low, high, which = _lookup(shard, table, names)
             rows, owner = expand_ranges(low, high)
-            inside = mask[shard[f"{table}_docs"][rows].astype(np.int64) + offset]
+            docs = shard[f"{table}_docs"][rows].astype(np.int64)
+            inside = self._documents.alive[docs + offset] & ~shard.is_of_kinds(COMMIT_KINDS)[docs]
             total += np.bincount(which[owner[inside]], minlength=len(names))
         return total
 
@@ -292,13 +289,15 @@ class Names:
         Of members of several types only those of the type that the user stands in, of anything in more than C_FILES_MAX files nothing.
         """
         documents = self._documents
-        is_c = np.array([path.endswith(C_ENDINGS) for path in documents.paths], np.bool_)[documents.path_codes[tail]]
+        codes = documents.path_codes[tail]
+        distinct: list[int] = np.unique(codes).tolist()
+        is_c = np.isin(codes, [code for code in distinct if documents.paths[code].endswith(C_ENDINGS)])
         keep = np.ones(len(row), np.bool_)
         if not is_c.any():
             return keep
         at = np.flatnonzero(is_c)
         parent = documents.parent[head[at]]
-        in_type = (parent >= 0) & self._is_type[np.maximum(parent, 0)]
+        in_type = (parent >= 0) & documents.is_of_kinds(C_TYPES)[np.maximum(parent, 0)]
         types = np.unique(np.stack([row[at][in_type], parent[in_type].astype(np.int64)]), axis=1)[0]
         files = np.unique(np.stack([row[at], documents.path_codes[head[at]].astype(np.int64)]), axis=1)[0]
         size = int(row.max()) + 1
@@ -306,10 +305,6 @@ class Names:
         is_spread = np.bincount(files, minlength=size)[row[at]] > C_FILES_MAX
         keep[at] = np.where(is_split, in_type & (parent == documents.parent[tail[at]]), ~is_spread)
         return keep
-
-    @cached_property
-    def _is_type(self) -> NDArray[np.bool_]:
-        return self._documents.is_of_kinds(C_TYPES)
 
     def _by_name(self, uses: _Uses) -> tuple[NDArray[np.int64], Numbers, Floats]:
         """Return (rows of `uses`, bearers, confidence) of names that are looked up everywhere, the nearest bearers alone."""

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clew.store.documents import Documents, Numbers, expand_ranges
+from clew.store.documents import Documents, Numbers
+from clew.store.shard import expand_ranges
 from clew.text.postings import LinkKind, mix_name_arrays, mix_names
 
 PLACES_MAX = 24  # places looked through for one name; guess

@@ -148,7 +148,7 @@ def _quotes(documents: Documents, names: Names, text: str, functions: Mapping[tu
         if name in known:
             start = word.start() + word[0].index(name)
             spans[start] = (start + len(name), name)
-    for name in documents.odd_basenames:
+    for name in documents.file_names.odd:
         at = text.find(name)
         while at >= 0 and len(spans) < PATHS_MAX:
             if not (at and text[at - 1].isalnum()):
@@ -233,7 +233,8 @@ def _place(documents: Documents, names: Names, quote: Quote, functions: Mapping[
 
 
 def _docs_of(documents: Documents, code: int) -> Numbers:
-    return np.flatnonzero((documents.path_codes == code) & documents.alive & documents.search_scope("file:").mask).astype(np.int32)
+    docs = documents.docs_of_path(code)
+    return docs[documents.search_scope("file:").mask[docs]]
 
 
 def _bearing(documents: Documents, names: Names, code: int, function: str) -> Numbers:

@@ -8,7 +8,7 @@ own best. The caller weights the channels.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from clew.records import MatchKind, MatchReason
 from clew.store.absence import Absence, find_absence
 from clew.store.bm25 import TermList, WordScores, find_holders, score_words
-from clew.store.documents import Documents, Floats, Numbers
+from clew.store.documents import Documents, Floats, Numbers, SearchScope
 from clew.store.name_resolution import Names
 from clew.store.quoted import Places, find_places
 from clew.text.postings import Role
@@ -116,14 +116,15 @@ class SearchResult:
 
 @dataclass(slots=True)
 class _Channel:
-    """A channel (n,) over all documents that is added up, and the reasons that it leaves."""
+    """A channel that is added up by document, and the reasons that it leaves."""
 
-    values: Floats
+    values: dict[int, np.float32] = field(default_factory=dict[int, np.float32])
     reasons: list[tuple[int, MatchReason]] = field(default_factory=list[tuple[int, MatchReason]])
 
     def add(self, docs: Numbers, mass: float, reason: MatchReason) -> None:
-        self.values[docs] += mass
-        self.reasons.extend((doc, reason) for doc in docs.tolist())
+        for doc in docs.tolist():
+            self.values[doc] = self.values.get(doc, np.float32(0)) + np.float32(mass)
+            self.reasons.append((doc, reason))
 
 
 def search(documents: Documents, names: Names, query: Query, allows: Callable[[str], bool]) -> SearchResult:
@@ -131,10 +132,7 @@ def search(documents: Documents, names: Names, query: Query, allows: Callable[[s
 
     allows  called before each channel that may be skipped ("files", "names", "paths", "history"), so that a deadline can skip it.
     """
-    size = documents.size
-    none = np.zeros(size, np.float32)
-    named, placed, traced = _Channel(none.copy()), _Channel(none.copy()), _Channel(none.copy())
-    channels: dict[str, Floats] = {}
+    named, placed, traced = _Channel(), _Channel(), _Channel()
     is_code, is_session = documents.search_scope(CODE), documents.search_scope(SESSIONS)
     if not is_code.count and not is_session.count:
         return SearchResult(_no_hits(), _no_hits(), {}, frozenset())
@@ -146,50 +144,49 @@ def search(documents: Documents, names: Names, query: Query, allows: Callable[[s
         places = find_places(documents, names, query.text, query.frames)
     if allows("names"):
         _by_names(names, query.names, named)
-    asked = named.values.copy()
+    asked = dict(named.values)
     if is_code.count:
         code_words, title, quoted = _words(documents, query, CODE)
         word = _scaled(code_words.by_document)
-        channels |= {"word": word, "title": _scaled(title.by_document), "code": _scaled(quoted.by_document)}
-        parent = documents.parent
-        channels["parent"] = np.where(parent >= 0, word[np.maximum(parent, 0)], np.float32(0))
+        of_files: dict[str, Floats] = {}
         if allows("files"):
-            channels["title_file"] = _scaled(title.by_path)[documents.path_codes]
-            channels["top5_sum"] = _scaled(_top_sums(documents, word))[documents.path_codes]
-            channels |= {name: values[documents.path_codes] for name, values in _by_path_words(documents, query).items()}
+            of_files = {"title_file": _scaled(title.by_path), "top5_sum": _scaled(_top_sums(documents, word))}
+            of_files |= _by_path_words(documents, query)
         if query.task_names and allows("names"):
             _by_names(names, query.task_names, named)
-        channels["name"] = named.values
-        channels["spelled"] = _by_spelling(documents, names, query)
+        spelled = _by_spelling(documents, names, query)
         if can_place:
             _by_paths(documents, query, places, placed, traced)
-        channels["path"], channels["frame"] = placed.values, traced.values
         near = _near(documents, query, CODE)
-        spoken = is_code.mask & ((word > 0) | (named.values > 0) | (placed.values > 0) | (traced.values > 0) | (near > 0))
-        if query.vector is not None:
-            channels["vector"] = near
+        docs = _select(is_code, [word, near], [named.values, placed.values, traced.values])
+        codes, parent = documents.path_codes[docs], documents.parent[docs]
+        values = {"word": word[docs], "title": _scaled(title.by_document)[docs], "code": _scaled(quoted.by_document)[docs]}
+        values["parent"] = np.where(parent >= 0, word[np.maximum(parent, 0)], np.float32(0))
+        values |= {name: by_path[codes] for name, by_path in of_files.items()}
+        for name, found in (("name", named.values), ("spelled", spelled), ("path", placed.values), ("frame", traced.values)):
+            values[name] = _spread(found, docs)
+        if near is not None:
+            values["vector"] = near[docs]
         if allows("history"):
             by_path = _by_commits(documents, names, query)
             committed = frozenset(np.flatnonzero(by_path).tolist())
-            channels["history"] = by_path[documents.path_codes]
-        docs = np.flatnonzero(spoken).astype(np.int32)
-        values = {name: found[docs] for name, found in channels.items()}
-        values["lines"] = np.log1p(documents.lines[docs].astype(np.float32))
-        for name, marks in (("is_file", parent < 0), ("is_test", documents.is_test), ("is_prose", documents.is_prose)):
-            values[name] = marks[docs].astype(np.float32)
+            values["history"] = by_path[codes]
+        values["lines"] = documents.log_lines[docs]
+        for name, marks in (("is_file", parent < 0), ("is_test", documents.is_test[docs]), ("is_prose", documents.is_prose[docs])):
+            values[name] = marks.astype(np.float32)
         values["is_prose"][np.isin(docs, _meant_prose(documents, query))] = 0.0
-        for role in (Role.DEMO, Role.BENCHMARK, Role.DECLARATION, Role.GENERATED):
-            values[f"is_{role.name.lower()}"] = (documents.role[docs] == role).astype(np.float32)
+        role = documents.role[docs]
+        for each in (Role.DEMO, Role.BENCHMARK, Role.DECLARATION, Role.GENERATED):
+            values[f"is_{each.name.lower()}"] = (role == each).astype(np.float32)
         code = ChannelScores(docs, values, code_words)
     else:
         code = _no_hits()
     if is_session.count:
         [session_words] = _scored(documents, [query.words], SESSIONS)
         near = _near(documents, query, SESSIONS)
-        spoken = is_session.mask & ((session_words.by_document > 0) | (asked > 0) | (near > 0))
-        docs = np.flatnonzero(spoken).astype(np.int32)
-        raw = {"word": session_words.by_document[docs], "name": asked[docs]}
-        sessions = ChannelScores(docs, raw if query.vector is None else raw | {"vector": near[docs]}, session_words)
+        docs = _select(is_session, [session_words.by_document, near], [asked])
+        raw = {"word": session_words.by_document[docs], "name": _spread(asked, docs)}
+        sessions = ChannelScores(docs, raw if near is None else raw | {"vector": near[docs]}, session_words)
     else:
         sessions = _no_hits()
     reasons: dict[int, list[MatchReason]] = {}
@@ -203,6 +200,27 @@ def search(documents: Documents, names: Names, query: Query, allows: Callable[[s
     return SearchResult(code, sessions, reasons, committed, places, absence)
 
 
+def _select(scope: SearchScope, scores: Sequence[Floats | None], single: Sequence[Mapping[int, np.float32]]) -> Numbers:
+    """Return the documents of a scope that some scores (n,), or some values by document, are above 0 for; ascending."""
+    spoken = np.zeros(len(scope.mask), np.bool_)
+    for found in scores:
+        if found is not None:
+            spoken |= found > 0
+    for values in single:
+        spoken[[doc for doc, value in values.items() if value > 0]] = True
+    return np.flatnonzero(spoken & scope.mask).astype(np.int32)
+
+
+def _spread(found: Mapping[int, np.float32], docs: Numbers) -> Floats:
+    """Return the values of each of `docs`, which ascend: 0 where nothing was found."""
+    out = np.zeros(len(docs), np.float32)
+    for doc, value in found.items():
+        at = int(np.searchsorted(docs, np.int32(doc)))
+        if at < len(docs) and docs[at] == doc:
+            out[at] = value
+    return out
+
+
 def compute_similarity(documents: Documents, query: Floats, mask: NDArray[np.bool_]) -> Floats:
     """Return the cosine of `query` (dims,) with the nearest documents, (n,) float32; 0 for all others and where there is no vector.
 
@@ -212,11 +230,11 @@ def compute_similarity(documents: Documents, query: Floats, mask: NDArray[np.boo
     scores = np.zeros(documents.size, np.float32)
     norm = float(np.linalg.norm(query)) or 1.0
     signs = np.packbits(query > 0)
-    for shard, offset, bits in zip(documents.shards, documents.offsets, documents.sign_bits, strict=True):
+    for shard, offset in zip(documents.shards, documents.offsets, strict=True):
         if shard.header.model != documents.model or not shard.header.dims or len(query) != shard.header.dims:
             continue
         known = np.flatnonzero(mask[offset : offset + shard.size] & (shard["scales"] > 0))
-        apart = np.bitwise_count(bits[known] ^ signs).sum(axis=1, dtype=np.int32)
+        apart = np.bitwise_count(shard.sign_bits[known] ^ signs).sum(axis=1, dtype=np.int32)
         if len(known) > RESCORED:
             # Whatever is as near as the last one stays, so that numbering decides nothing.
             known = known[apart <= np.partition(apart, RESCORED - 1)[RESCORED - 1]]
@@ -256,22 +274,22 @@ def _scaled(values: Floats) -> Floats:
 
 def _top_sums(documents: Documents, word: Floats) -> Floats:
     """(paths,) the best records of each file, added up."""
-    value = word * np.where(documents.is_test, np.float32(TOP_TEST_SHARE), np.float32(1))
-    docs = np.flatnonzero(value > 0)
+    docs = np.flatnonzero(word > 0)
+    value: Floats = word[docs] * np.where(documents.is_test[docs], np.float32(TOP_TEST_SHARE), np.float32(1))
     if len(docs) > TOP_RECORDS_AMONG:
-        found = value[docs]
-        floor = np.partition(found, len(found) - TOP_RECORDS_AMONG)[len(found) - TOP_RECORDS_AMONG]
-        docs = docs[found >= max(float(floor), 1e-9)]
-    codes = documents.path_codes[docs]
-    order = np.lexsort((-value[docs], codes))
-    docs, codes = docs[order], codes[order]
-    best = np.arange(len(docs)) - np.searchsorted(codes, codes, "left") < TOP_RECORDS
-    return np.bincount(codes[best], value[docs[best]], len(documents.paths)).astype(np.float32)
+        floor = np.partition(value, len(value) - TOP_RECORDS_AMONG)[len(value) - TOP_RECORDS_AMONG]
+        is_best = value >= max(float(floor), 1e-9)
+        docs, value = docs[is_best], value[is_best]
+    codes: NDArray[np.int32] = documents.path_codes[docs]
+    order = np.lexsort((-value, codes))
+    value, codes = value[order], codes[order]
+    best = np.arange(len(codes)) - np.searchsorted(codes, codes, "left") < TOP_RECORDS
+    return np.bincount(codes[best], value[best], len(documents.paths)).astype(np.float32)
 
 
-def _near(documents: Documents, query: Query, prefix: str) -> Floats:
+def _near(documents: Documents, query: Query, prefix: str) -> Floats | None:
     if query.vector is None:
-        return np.zeros(documents.size, np.float32)
+        return None
     return _scaled(np.maximum(compute_similarity(documents, query.vector, documents.search_scope(prefix).mask), np.float32(0)))
 
 
@@ -284,15 +302,15 @@ def _by_names(names: Names, wanted: Sequence[tuple[str, float, MatchKind]], chan
             channel.add(docs, weight / len(docs) ** 0.5, MatchReason(why, (bearer,)))
 
 
-def _by_spelling(documents: Documents, names: Names, query: Query) -> Floats:
-    """(n,) symbols whose whole name is a plain word of the question: as typed, or in another case."""
-    found = np.zeros(documents.size, np.float32)
+def _by_spelling(documents: Documents, names: Names, query: Query) -> dict[int, np.float32]:
+    """Symbols whose whole name is a plain word of the question: as typed, or in another case."""
+    found: dict[int, np.float32] = {}
     for word in query.spelled:
         for spelling in dict.fromkeys((word, word.capitalize(), word.lower())):
             docs, _ = names.bearers(spelling)
-            if len(docs):
-                value = np.float32((1.0 if spelling == word else OTHER_CASE_SHARE) / len(docs) ** 0.5)
-                found[docs] = np.maximum(found[docs], np.where(documents.parent[docs] >= 0, value, np.float32(0)))
+            value = np.float32((1.0 if spelling == word else OTHER_CASE_SHARE) / max(len(docs), 1) ** 0.5)
+            for doc in docs[documents.parent[docs] >= 0].tolist():
+                found[doc] = max(found.get(doc, np.float32(0)), value)
     return found
 
 
@@ -301,7 +319,7 @@ def _meant_prose(documents: Documents, query: Query) -> Numbers:
     found: list[int] = []
     for name in query.alone:
         holders = find_holders(documents, split_word(name)[-1], PROSE_HOLDERS_MAX + 1) if split_word(name) else []
-        if len(holders) <= PROSE_HOLDERS_MAX and documents.is_prose[holders].all():
+        if len(holders) <= PROSE_HOLDERS_MAX and documents.is_prose[np.array(holders, np.int64)].all():
             found += holders
     return np.array(found, np.int32)
 
@@ -332,11 +350,8 @@ def _by_path_words(documents: Documents, query: Query) -> dict[str, Floats]:
 
 
 def _by_paths(documents: Documents, query: Query, places: Places, placed: _Channel, traced: _Channel) -> None:
-    def of_file(code: int) -> Numbers:
-        return np.flatnonzero((documents.path_codes == code) & documents.alive).astype(np.int32)
-
     for code, line, is_frame in dict.fromkeys((code, quote.line, quote.is_frame) for quote in places.quotes for code in quote.codes):
-        docs = of_file(code)
+        docs = documents.docs_of_path(code)
         first = documents.start_line[docs]
         at_line = docs[(first <= line) & (line < first + documents.lines[docs])]
         placed.add(docs, 1.0, MatchReason(MatchKind.PATH, (documents.paths[code],)))
@@ -349,7 +364,7 @@ def _by_paths(documents: Documents, query: Query, places: Places, placed: _Chann
     for path, how, weight in query.touched:
         code = documents.path_numbers.get(path)
         if code is not None:
-            placed.add(of_file(code), weight, MatchReason(MatchKind.TOUCHED, (how,)))
+            placed.add(documents.docs_of_path(code), weight, MatchReason(MatchKind.TOUCHED, (how,)))
 
 
 def _by_commits(documents: Documents, names: Names, query: Query) -> Floats:
@@ -362,8 +377,9 @@ def _by_commits(documents: Documents, names: Names, query: Query) -> Floats:
     flat = np.ones(len(FIELD_B), np.float32)
     [found] = score_words(documents, asked, flat, prefix=HISTORY, b=FIELD_B, k1=K1, terms_max=TERMS_MAX)
     scores = found.by_document
-    floor = np.partition(scores, -COMMITS)[-COMMITS] if len(scores) > COMMITS else np.float32(0)
-    docs = np.flatnonzero((scores > 0) & (scores >= floor)).astype(np.int32)
+    docs = np.flatnonzero(scores > 0).astype(np.int32)
+    if len(docs) > COMMITS:
+        docs = docs[scores[docs] >= np.partition(scores[docs], -COMMITS)[-COMMITS]]
     order = sorted(docs.tolist(), key=lambda doc: (-float(scores[doc]), documents.id_of(doc)))[:COMMITS]
     if not order:
         return out

@@ -6,7 +6,9 @@ second time sorted by document.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
 from typing import Any, TypeAlias
@@ -16,13 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clew.store.path_words import PathWords
-from clew.text.postings import PostingsSegment, pack_postings, unpack_postings
+from clew.text.postings import PostingsSegment, Role, pack_postings, unpack_postings
 
 PartKey: TypeAlias = tuple[str, int, str]
 """One part of an index: source, number of the part in the source, digest of its packed postings."""
 _Floats: TypeAlias = NDArray[np.float32]
+PROSE_KINDS = frozenset({"section", "config", "text"})
 
-_MAGIC = b"clewidx4"
+_MAGIC = b"clewidx5"
 _ALIGN = 64
 
 
@@ -49,6 +52,20 @@ class ShardHeader(msgspec.Struct, array_like=True):
     arrays: list[tuple[str, str, list[int], int]]  # name, dtype, shape, offset
 
 
+@dataclass(frozen=True, slots=True)
+class ShardScope:
+    """The documents of a shard from `start` to before `stop`, live or not: those of sources whose names begin alike.
+
+    lengths (fields,) their words by field; by_path (paths,) their words by path; heads  those that no other one contains.
+    """
+
+    start: int
+    stop: int
+    lengths: NDArray[np.float64]
+    by_path: NDArray[np.float64]
+    heads: NDArray[np.int64]
+
+
 class IndexShard:
     """The search index of a set of parts as numpy arrays by name; `size` is its number of documents (records)."""
 
@@ -57,11 +74,112 @@ class IndexShard:
         self.arrays = arrays
         self.ids: NDArray[np.bytes_] = arrays["ids"]
         self.size = len(self.ids)
+        self._of_kinds: dict[frozenset[str], NDArray[np.bool_]] = {}
+        self._scopes: dict[str, ShardScope] = {}
+        self._prose: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None = None
 
     @cached_property
     def path_words(self) -> PathWords:
         """The words of its paths. Cost: about 4 µs a path, once."""
         return PathWords(self.header.paths)
+
+    @cached_property
+    def path_numbers(self) -> dict[str, int]:
+        """Path → its position in the header's table."""
+        return {path: at for at, path in enumerate(self.header.paths)}
+
+    @cached_property
+    def sign_bits(self) -> NDArray[np.uint8]:
+        """The signs of its vectors, eight to a byte."""
+        return np.packbits(self["vectors"] > 0, axis=1) if self.header.dims else np.zeros((self.size, 0), np.uint8)
+
+    @cached_property
+    def _by_path(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        codes = self["path"]
+        order = np.argsort(codes, kind="stable")  # nearly sorted already: a file's documents stand together
+        return order, np.searchsorted(codes[order], np.arange(len(self.header.paths) + 1))
+
+    def docs_of_path(self, code: int) -> NDArray[np.int64]:
+        """Return its documents of one of its paths, ascending."""
+        order, ends = self._by_path
+        return order[int(ends[code]) : int(ends[code + 1])]
+
+    @cached_property
+    def docs_by_path(self) -> NDArray[np.int64]:
+        """(paths,) how many of its documents have each path."""
+        return np.bincount(self["path"], minlength=len(self.header.paths))
+
+    def is_of_kinds(self, kinds: frozenset[str]) -> NDArray[np.bool_]:
+        """Return (size,) whether each document's record is of one of these kinds; the same array for the same kinds."""
+        if kinds not in self._of_kinds:
+            wanted = np.array([kind in kinds for kind in self.header.kinds], np.bool_)
+            self._of_kinds[kinds] = wanted[self["kind"]] if self.size else np.zeros(0, np.bool_)
+        return self._of_kinds[kinds]
+
+    @cached_property
+    def code_by_path(self) -> NDArray[np.int64]:
+        """(paths,) how many of its documents of each path are parts of a file, and of no kind of prose."""
+        is_code = ~self.is_of_kinds(PROSE_KINDS) & (self["parent"] >= 0)
+        return np.bincount(self["path"][is_code], minlength=len(self.header.paths))
+
+    @cached_property
+    def is_test(self) -> NDArray[np.bool_]:
+        """(size,) whether the record tests other code."""
+        return self["role"] == Role.TEST
+
+    @cached_property
+    def log_lines(self) -> _Floats:
+        """(size,) the logarithm of the number of lines, and 1."""
+        return np.log1p(self["lines"].astype(np.float32))
+
+    def find_prose(self, has_code: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return (size,) whether each document is prose, from whether each path has code: the same array for the same."""
+        if self._prose is None or not np.array_equal(self._prose[0], has_code):
+            prose = (
+                np.where(self["parent"] < 0, ~has_code[self["path"]], self.is_of_kinds(PROSE_KINDS)) if self.size else np.zeros(0, np.bool_)
+            )
+            role = self["role"]
+            self._prose = has_code, (role == Role.DOCUMENT) | (role == Role.CONFIGURATION) | (prose & (role != Role.SOURCE))
+        return self._prose[1]
+
+    def find_part(self, key: PartKey) -> int:
+        """Return the position of a part, −1 where it is not here."""
+        at = bisect_left(self.header.parts, key)
+        return at if at < len(self.header.parts) and self.header.parts[at] == key else -1
+
+    def find_parts_of(self, source: str) -> Sequence[PartKey]:
+        """Return the parts of a source."""
+        parts = self.header.parts
+        return parts[bisect_left(parts, (source,)) : bisect_right(parts, source, key=lambda part: part[0])]
+
+    def span_of_part(self, at: int) -> tuple[int, int]:
+        """Return the first document of a part and the one after its last."""
+        return self.header.part_starts[at], self.header.part_starts[at + 1]
+
+    def find_siblings(self, doc: int) -> tuple[int, int]:
+        """Return the first document of the part that holds a document, and the one after its last."""
+        return self.span_of_part(bisect_right(self.header.part_starts, doc) - 1)
+
+    def find_scope(self, prefix: str) -> ShardScope:
+        """Return what stands in the sources whose name begins with `prefix`. Cost: one pass over those, once."""
+        if prefix not in self._scopes:
+            parts, size = self.header.parts, len(prefix)
+            low = bisect_left(parts, prefix, key=lambda part: part[0][:size])
+            high = bisect_right(parts, prefix, key=lambda part: part[0][:size])
+            start, stop = (self.header.part_starts[low], self.header.part_starts[high]) if parts else (0, 0)
+            lengths = self["lengths"][start:stop]
+            by_path = np.zeros(len(self.header.paths))
+            by_path += np.bincount(self["path"][start:stop], lengths.sum(axis=1, dtype=np.float64), len(self.header.paths))
+            heads = start + np.flatnonzero(self["parent"][start:stop] < 0)
+            self._scopes[prefix] = ShardScope(start, stop, lengths.sum(axis=0, dtype=np.float64), by_path, heads)
+        return self._scopes[prefix]
+
+    def find_ids(self, ids: NDArray[np.bytes_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the documents of these record ids, and for each the position of its id in `ids`."""
+        order = self["id_order"]
+        low = np.searchsorted(self.ids, ids, "left", sorter=order)
+        rows, owner = expand_ranges(low, np.searchsorted(self.ids, ids, "right", sorter=order))
+        return order[rows].astype(np.int64), owner
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         return self.arrays[name]
@@ -77,7 +195,7 @@ class IndexShard:
 
     @staticmethod
     def join_parts(parts: Sequence[tuple[PartKey, PostingsSegment]]) -> IndexShard:
-        """Build a shard from unpacked parts. Cost: one sort of all postings, about 0.1 µs each."""
+        """Build a shard from unpacked parts, ordered by their keys. Cost: one sort of all postings, about 0.1 µs each."""
         segments = [segment for _, segment in parts] or [_NOTHING]
         starts = np.concatenate([[0], np.cumsum([len(segment.ids) for segment in segments])]).astype(np.int64)
         model = next((segment.model for segment in segments if segment.model), "")
@@ -89,6 +207,7 @@ class IndexShard:
             "kind": np.array([kinds[x] for s in segments for x in s.kinds], np.uint8),
             "path": np.array([paths[x] for s in segments for x in s.paths], np.int32),
         }
+        arrays["id_order"] = np.argsort(arrays["ids"], kind="stable").astype(np.int32)
         for name in ("role", "start_line", "lines", "lengths"):
             arrays[name] = np.concatenate([getattr(segment, name) for segment in segments])
         parents = [np.where(s.parent >= 0, s.parent + start, -1) for s, start in zip(segments, starts, strict=False)]
@@ -111,6 +230,15 @@ class IndexShard:
             [key for key, _ in parts], [int(x) for x in starts[: len(parts) + 1]], list(layers), list(kinds), list(paths), model, dims, []
         )
         return IndexShard(meta, arrays)
+
+
+def expand_ranges(low: NDArray[Any], high: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return all numbers of the ranges [low, high), and for each the position of its range."""
+    start, stop = low.astype(np.int64), high.astype(np.int64)
+    sizes = stop - start
+    owner = np.repeat(np.arange(len(sizes)), sizes)
+    shift = np.concatenate([[0], np.cumsum(sizes)[:-1]]) if len(sizes) else np.empty(0, np.int64)
+    return np.arange(int(sizes.sum())) - shift[owner] + start[owner], owner
 
 
 _NOTHING = unpack_postings(pack_postings(()))

@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from clew.codebase import ENCODING
 from clew.compaction import compressed
 from clew.errors import UnknownPath
@@ -72,7 +70,7 @@ def _find_file(snapshot: Snapshot, root: Path, name: str) -> Record | None:
     documents = snapshot.documents
     if not path:
         return None
-    docs = np.flatnonzero((documents.path_codes == documents.path_numbers[path]) & documents.alive).tolist()
+    docs = documents.docs_of_path(documents.path_numbers[path]).tolist()
     records = snapshot.records(documents.ids_of(docs[:1]))
     return records[0] if records else None
 
