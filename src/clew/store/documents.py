@@ -165,6 +165,11 @@ class Documents:
         return sum(len(layer.parts) for layer in self._layers) + len(self._gone)
 
     @property
+    def part_count(self) -> int:
+        """Return how many parts this table holds."""
+        return sum(len(shard.header.parts) for shard in self.shards) - len(self._gone)
+
+    @property
     def has_overlay(self) -> bool:
         """Return whether the base alone is out of date."""
         return bool(self._layers or self._gone)
@@ -348,6 +353,11 @@ class Documents:
         ]
         docs = np.concatenate([np.empty(0, np.int64), *pieces])
         return docs[self.alive[docs]].astype(np.int32)
+
+    def has_path(self, path: str) -> bool:
+        """Return whether a live document has this path."""
+        code = self.path_numbers.get(path)
+        return code is not None and len(self.docs_of_path(code)) > 0
 
     def children_of(self, doc: int) -> Numbers:
         """Return the live documents that a document contains, ascending. Cost: a look at those of its part."""

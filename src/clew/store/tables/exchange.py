@@ -234,6 +234,7 @@ class _Import:
             raise InvalidExport(f"the postings of {row.source!r} name a record twice")
         data = postings.drop_from_postings(row.data, gone) if gone else row.data
         if data:
+            self._connection.execute("sources.mark", self._workspace, number)
             self._connection.execute("segments.add", self._workspace, number, row.part, compute_part_digest(data), data)
         self._of_source[1].update(ids)
         self._posted[row.source] += len(ids) - len(gone)

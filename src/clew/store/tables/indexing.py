@@ -1,14 +1,14 @@
 """Indexing: hold one search index per workspace, and add changed parts to it instead of rebuilding it.
 
-An index is taken from memory, else from the index file, else built from every stored segment. It is compared with the database by
-(source, part, digest), so a stale index file or a missed write can only make it slower to get, never wrong.
+An index is taken from memory, else from the index file, else built from every stored segment. One in memory is brought up to date by
+what the database says has changed since its generation; another one is compared with the database by (source, part, digest).
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
 
@@ -35,11 +35,11 @@ class WorkspaceCounters:
 
 @dataclass(frozen=True, slots=True)
 class _Cached:
-    """An index with its generation, the parts that its file or last build holds, and where it came from, in words."""
+    """An index with its generation, the number of purges before it (−1: not known), and where it came from, in words."""
 
     index: Documents
     generation: int
-    base_parts: frozenset[PartKey]
+    purges: int
     origin: str
 
 
@@ -63,7 +63,10 @@ class IndexCache:
         """Return the index of a workspace at the generation that `connection` sees, building it if need be."""
         cached = self._cached.get(space.key)
         if cached is None or cached.generation != space.generation:
-            cached = self._cached[space.key] = self._make(connection, space, cached)
+            made = self._make(connection, space, cached)
+            if cached is None or cached.generation < space.generation:
+                self._cached[space.key] = made
+            return made.index
         return cached.index
 
     def describe_origin(self, workspace: str) -> str:
@@ -92,12 +95,12 @@ class IndexCache:
         """
         now = _keys(connection, space)
         loaded = self._load(space)
-        changed = len(now) if isinstance(loaded, str) else len(loaded.base_parts ^ now)
+        changed = len(now) if isinstance(loaded, str) else len(now.symmetric_difference(loaded.index.parts))
         is_due = self._is_large(connection, space) if isinstance(loaded, str) else changed > _overlay_max(len(now))
         if not changed or not is_due:
             return changed, None
         cached = self._cached.get(space.key)
-        is_ready = cached is not None and not cached.index.has_overlay and cached.base_parts == now
+        is_ready = cached is not None and not cached.index.has_overlay and now == frozenset(cached.index.parts)
         index = cached.index if cached is not None and is_ready else Documents.build(_all(connection, space))
         return changed, index_files.write_index(self._place(space), space.generation, index.to_bytes())
 
@@ -106,24 +109,33 @@ class IndexCache:
         index_files.install_index(self._place(space), fresh)
         loaded = self._load(space)
         if not isinstance(loaded, str):
-            self._cached[space.key] = loaded
+            self._cached[space.key] = replace(loaded, purges=space.purges) if loaded.generation == space.generation else loaded
 
     def _make(self, connection: Connection, space: WorkspaceCounters, old: _Cached | None) -> _Cached:
-        loaded = self._load(space) if old is None else "the index in memory is too old"
+        loaded: _Cached | str | None = None
+        if old is not None and old.purges == space.purges and old.generation <= space.generation:
+            gone, new = _compare_changed(connection, space, old)
+            if old.index.changed + len(gone) + len(new) > _overlay_max(old.index.part_count):
+                loaded = self._load(space)
+            if loaded is None or isinstance(loaded, str) or loaded.generation <= old.generation:
+                return self._updated(connection, space, old.index, gone, new)
+        loaded = loaded or self._load(space)
         if not isinstance(loaded, str) and loaded.generation == space.generation:
-            return loaded
+            return replace(loaded, purges=space.purges)
         now = _keys(connection, space)
-        base = old
-        if base is not None and len(base.base_parts ^ now) > _overlay_max(len(now)):
-            base, loaded = None, self._load(space)
-        if not isinstance(loaded, str) and len(loaded.base_parts ^ now) <= max(OVERLAY_PARTS_MAX, len(now) * _REUSE_SHARE_MAX):
-            base = loaded
-        if base is None:
-            why = loaded if isinstance(loaded, str) else "the snapshot is too old"
-            return _Cached(Documents.build(_all(connection, space)), space.generation, now, f"built from {len(now)} parts: {why}")
-        before = frozenset(base.index.parts)
-        index = base.index if before == now else base.index.updated(before - now, _some(connection, space, sorted(now - before)))
-        return _Cached(index, space.generation, base.base_parts, f"snapshot or memory, {len(base.base_parts ^ now)} parts changed")
+        if not isinstance(loaded, str):
+            before = frozenset(loaded.index.parts)
+            if len(before ^ now) <= max(OVERLAY_PARTS_MAX, len(now) * _REUSE_SHARE_MAX):
+                return self._updated(connection, space, loaded.index, before - now, now - before)
+            loaded = "the snapshot is too old"
+        return _Cached(Documents.build(_all(connection, space)), space.generation, space.purges, f"built from {len(now)} parts: {loaded}")
+
+    def _updated(
+        self, connection: Connection, space: WorkspaceCounters, index: Documents, gone: Collection[PartKey], new: Collection[PartKey]
+    ) -> _Cached:
+        if gone or new:
+            index = index.updated(gone, _some(connection, space, sorted(new)))
+        return _Cached(index, space.generation, space.purges, f"snapshot or memory, {index.changed} parts changed")
 
     def _load(self, space: WorkspaceCounters) -> _Cached | str:
         mapped = index_files.map_index(self._place(space))
@@ -133,7 +145,7 @@ class IndexCache:
             index = Documents.from_bytes(mapped.data)
         except ValueError as error:
             return f"the snapshot cannot be read ({error})"
-        return _Cached(index, mapped.generation, frozenset(index.parts), "snapshot")
+        return _Cached(index, mapped.generation, -1, "snapshot")
 
     def _is_large(self, connection: Connection, space: WorkspaceCounters) -> bool:
         return connection.fetch_all("segments.size", space.number)[0][0] >= self.file_bytes_min
@@ -152,6 +164,19 @@ def _overlay_max(parts: int) -> float:
 def _keys(connection: Connection, space: WorkspaceCounters) -> frozenset[PartKey]:
     rows = connection.fetch_all("segments.keys", space.number)
     return frozenset((decode_text(source), part, digest) for source, part, digest in rows)
+
+
+def _compare_changed(connection: Connection, space: WorkspaceCounters, old: _Cached) -> tuple[set[PartKey], set[PartKey]]:
+    """Return which parts of the index of an earlier generation are gone, and which are new. Cost: a look at the sources that changed."""
+    sources: set[str] = set()
+    now: set[PartKey] = set()
+    for name, part, digest in connection.fetch_all("segments.changed", space.number, old.generation):
+        source = decode_text(name)
+        sources.add(source)
+        if part is not None:
+            now.add((source, part, digest))
+    before = {key for source in sources for key in old.index.parts_of(source)}
+    return before - now, now - before
 
 
 def _all(connection: Connection, space: WorkspaceCounters) -> Iterator[tuple[PartKey, bytes]]:

@@ -66,6 +66,7 @@ def _bury(connection: Connection, workspace: int, gone: Sequence[str], touched: 
 
 
 def _erase_postings(connection: Connection, workspace: int, source: int, gone: Collection[str]) -> None:
+    connection.execute("sources.mark", workspace, source)
     for part, _ in connection.fetch_all("segments.of_source", workspace, source):
         ((data,),) = connection.fetch_all("segments.data", workspace, source, part)
         rest = postings.drop_from_postings(data, gone)

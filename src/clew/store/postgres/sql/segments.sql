@@ -4,6 +4,12 @@ SELECT s.name, g.part, g.digest
   FROM clew.segments g JOIN clew.sources s ON s.tenant = $1 AND s.workspace = $2 AND s.source = g.source
  WHERE g.tenant = $1 AND g.workspace = $2;
 
+-- name: changed
+-- The same of the sources that may have changed after a generation, and one row without a segment for one that has none.
+SELECT s.name, g.part, g.digest
+  FROM clew.sources s LEFT JOIN clew.segments g ON g.tenant = $1 AND g.workspace = $2 AND g.source = s.source
+ WHERE s.tenant = $1 AND s.workspace = $2 AND s.changed_in > $3;
+
 -- name: all
 -- Every segment with its packed postings.
 SELECT s.name, g.part, g.digest, g.data

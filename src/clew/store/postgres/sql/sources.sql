@@ -11,13 +11,20 @@ RETURNING source;
 
 -- name: set_state
 -- Note what its producer must remember of a source.
-UPDATE clew.sources SET is_present = 1, digest = $2, size = $3, mtime_ns = $4, status = $5, note = $6, seal = $7
+UPDATE clew.sources SET is_present = 1, digest = $2, size = $3, mtime_ns = $4, status = $5, note = $6, seal = $7,
+       changed_in = (SELECT generation + 1 FROM clew.workspaces w WHERE w.tenant = $1 AND w.workspace = $8)
  WHERE tenant = $1 AND workspace = $8 AND source = $9;
 
 -- name: retire
 -- Forget the state of a source; its ended records keep naming it.
-UPDATE clew.sources SET is_present = 0, digest = '', size = 0, mtime_ns = 0, status = '', note = '', seal = $2
+UPDATE clew.sources SET is_present = 0, digest = '', size = 0, mtime_ns = 0, status = '', note = '', seal = $2,
+       changed_in = (SELECT generation + 1 FROM clew.workspaces w WHERE w.tenant = $1 AND w.workspace = $3)
  WHERE tenant = $1 AND workspace = $3 AND source = $4;
+
+-- name: mark
+-- Note that the next generation holds other postings of a source; `set_state` and `retire` note it too.
+UPDATE clew.sources SET changed_in = (SELECT generation + 1 FROM clew.workspaces w WHERE w.tenant = $1 AND w.workspace = $2)
+ WHERE tenant = $1 AND workspace = $2 AND source = $3;
 
 -- name: delete
 -- Erase a source.

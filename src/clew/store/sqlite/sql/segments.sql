@@ -2,6 +2,11 @@
 -- Which segments there are; answered from an index alone.
 SELECT s.name, g.part, g.digest FROM segments g JOIN sources s ON s.source = g.source WHERE g.workspace = ?;
 
+-- name: changed
+-- The same of the sources that may have changed after a generation, and one row without a segment for one that has none.
+SELECT s.name, g.part, g.digest FROM sources s LEFT JOIN segments g ON g.workspace = s.workspace AND g.source = s.source
+ WHERE s.workspace = ? AND s.changed_in > ?;
+
 -- name: all
 -- Every segment with its packed postings.
 SELECT s.name, g.part, g.digest, g.data FROM segments g JOIN sources s ON s.source = g.source WHERE g.workspace = ?;

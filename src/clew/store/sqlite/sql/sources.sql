@@ -8,11 +8,20 @@ INSERT INTO sources (workspace, name) VALUES (?, ?) RETURNING source;
 
 -- name: set_state
 -- Note what its producer must remember of a source.
-UPDATE sources SET is_present = 1, digest = ?, size = ?, mtime_ns = ?, status = ?, note = ?, seal = ? WHERE +workspace = ? AND source = ?;
+UPDATE sources SET is_present = 1, digest = ?, size = ?, mtime_ns = ?, status = ?, note = ?, seal = ?,
+       changed_in = (SELECT generation + 1 FROM workspaces w WHERE w.workspace = sources.workspace)
+ WHERE +workspace = ? AND source = ?;
 
 -- name: retire
 -- Forget the state of a source; its ended records keep naming it.
-UPDATE sources SET is_present = 0, digest = '', size = 0, mtime_ns = 0, status = '', note = '', seal = ? WHERE +workspace = ? AND source = ?;
+UPDATE sources SET is_present = 0, digest = '', size = 0, mtime_ns = 0, status = '', note = '', seal = ?,
+       changed_in = (SELECT generation + 1 FROM workspaces w WHERE w.workspace = sources.workspace)
+ WHERE +workspace = ? AND source = ?;
+
+-- name: mark
+-- Note that the next generation holds other postings of a source; `set_state` and `retire` note it too.
+UPDATE sources SET changed_in = (SELECT generation + 1 FROM workspaces w WHERE w.workspace = sources.workspace)
+ WHERE +workspace = ? AND source = ?;
 
 -- name: count_edges
 -- Count the edges of a source, so that one that is lost is missed.
