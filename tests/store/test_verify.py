@@ -226,7 +226,7 @@ WITHOUT_MEANING = {
     ("segments", "part"),  # the order in which a source's postings came
     ("records", "importance"),  # read no more
     ("packs", "filling"),  # to which packs the next originals are added
-    ("workspaces", "generation"), ("workspaces", "purges"),  # tell caches that they are old; a wrong one makes them anew
+    ("workspaces", "generation"), ("workspaces", "purges"), ("sources", "changed_in"),  # tell caches that they are old; a wrong one makes them anew
 }  # fmt: skip
 USES = {"uses", "used_at_ns", "tier", "valid_from_ns", "valid_to_ns", "recorded_at_ns", "ended_seq", "reason", "is_live", "superseded_by"}
 """What a record's status is made of: any statement may change it, so a change by SQL is a change, and one of the bytes is a damage."""
@@ -401,7 +401,8 @@ def test_a_database_of_before_is_checked_as_far_as_its_rows_have_checks(path: Pa
         for table in ("records", "sources", "edges", "workspaces"):
             connection.execute(f"ALTER TABLE {table} DROP COLUMN seal")
         connection.execute(
-            "DROP INDEX records_by_status; ALTER TABLE sources DROP COLUMN edges; ALTER TABLE records DROP COLUMN recorded_at_ns"
+            "DROP INDEX records_by_status; DROP INDEX sources_by_change; ALTER TABLE sources DROP COLUMN changed_in;"
+            "ALTER TABLE sources DROP COLUMN edges; ALTER TABLE records DROP COLUMN recorded_at_ns"
         )
         connection.execute(
             "DROP INDEX originals_by_pack; ALTER TABLE originals DROP COLUMN pack; ALTER TABLE originals DROP COLUMN pack_start"

@@ -119,9 +119,7 @@ def retrieve(
     for at, ((doc, _), record) in enumerate(zip(known, rows, strict=True)):
         is_deep = at < texts_max and (bool(record.session) or places[record.path] < DEEP_FILES or doc in led)
         limit = Resolution.FULL if is_deep else Resolution.SIGNATURE
-        showings.append(
-            DisplayLimit(record, limit, is_container=len(documents.children_of(doc)) > 0, standing=standings.get(record.id, ()))
-        )
+        showings.append(DisplayLimit(record, limit, is_container=documents.has_children(doc), standing=standings.get(record.id, ())))
     candidates = [
         Candidate(record.id, utility[at], group_name(record), options)
         for at, (record, options) in enumerate(zip(rows, build_options(showings, originals, counter.count_unrounded_many), strict=True))

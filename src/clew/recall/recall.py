@@ -127,12 +127,13 @@ def find(
     of_turn = scores.turns / best
     of_session = scores.sessions / max(float(scores.sessions.max()), 1e-12)
     top = np.zeros(len(threads.names))
-    np.maximum.at(top, threads.sessions, of_turn)
+    held = np.flatnonzero(scores.turns)
+    np.maximum.at(top, threads.sessions[held], of_turn[held])
     whole = top + SESSION_IN_SESSION * of_session
     if embedder is not None and documents.model == embedder.name:
         whole += VECTOR * _by_vectors(documents, threads, question.vector(embedder))
-    plain = of_turn + SESSION_IN_TURN * of_session[threads.sessions]
-    plain[scores.turns <= 0] = 0.0
+    plain = np.zeros(len(of_turn))
+    plain[held] = of_turn[held] + SESSION_IN_TURN * of_session[threads.sessions[held]]
     at = _best(plain, CANDIDATES)
     dated = _best(whole, SESSIONS_DATED)
     firsts = _best_of_each(threads, plain, dated)

@@ -6,18 +6,21 @@ stands for its irregular forms as well ("buy", "bought"), which no stemmer joins
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from math import log
 from pathlib import Path
 from typing import TypeAlias
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clew.store.bm25 import find_documents_with
+from clew.store.bm25 import FINDING_RECORDS_MAX, find_documents_with
 from clew.store.documents import Documents
+from clew.store.shard import IndexShard
 from clew.task.subjects import SPOKEN_KINDS
 from clew.text.postings import TextField
 from clew.text.words import split_word
@@ -40,7 +43,7 @@ OTHERS_SHARE = 0.5  # of what the agent says and does, against the user's own wo
 FORM_SHARE = 0.8  # of a word's other form: .5, .8 and 1 are alike (bench/LOG.md)
 
 
-@dataclass(slots=True)
+@dataclass
 class Threads:
     """The turns that may be recalled, u of them, those of a source together and in order.
 
@@ -59,6 +62,22 @@ class Threads:
     place: Ints
     rank: Ints
     mask: NDArray[np.bool_]
+
+    @cached_property
+    def norm(self) -> Floats:
+        """(u,) the normalisation of each turn's length."""
+        return (1.0 - B + B * self.words / max(float(self.words.mean()), 1e-9)).astype(np.float64)
+
+    @cached_property
+    def present(self) -> Ints:
+        """The numbers of the sessions that have turns here, ascending."""
+        return np.flatnonzero(np.bincount(self.sessions))
+
+    @cached_property
+    def session_norm(self) -> Floats:
+        """(len(names),) the normalisation of each session's length."""
+        length = np.bincount(self.sessions, self.words * self.share, len(self.names))
+        return (1.0 - SESSION_B + SESSION_B * length / max(float(length[self.present].mean()), 1e-9)).astype(np.float64)
 
     def spoken_before(self, at: Ints, apart: int) -> Ints:
         """Return for each of these turns the one said `apart` turns before it in the same source, −1 for none."""
@@ -104,39 +123,97 @@ class Scores:
     terms: list[TermPlaces] = field(default_factory=list[TermPlaces])
 
 
+@dataclass(frozen=True, slots=True)
+class _ShardTurns:
+    """The turns of one shard that may be recalled, live or not, those of a source together and in order.
+
+    sources  of sessions, ordered; of_source (t,) positions in it; docs (t,) document numbers within the shard.
+    """
+
+    sources: list[str]
+    of_source: Ints
+    docs: Ints
+
+
+_of_shards: WeakKeyDictionary[IndexShard, _ShardTurns] = WeakKeyDictionary()
+_of_documents: WeakKeyDictionary[Documents, Threads] = WeakKeyDictionary()
+
+
 def collect_threads(
     documents: Documents, only: Collection[str] | None, exclude: Collection[str], in_window: Collection[str] = ()
 ) -> Threads:
-    """Return the live turns of the sessions that may be recalled; `only` and `exclude` are ids of sessions, `in_window` of records."""
-    codes = documents.source_codes.whole
-    # Most sources of a repository are files, as many as a hundred thousand: only those of sessions are looked at.
-    sources: list[int] = np.flatnonzero(np.bincount(codes[documents.search_scope(PREFIX).mask])).tolist()
-    session_of_source = {at: _session_of(documents.sources[at]) for at in sources}
-    names = sorted(set(session_of_source.values()))
-    number = {name: at for at, name in enumerate(names)}
-    wanted = frozenset(names if only is None else only).difference(exclude)
-    left_out = frozenset(names).difference(wanted)
-    is_wanted, session_of = np.zeros(len(documents.sources), np.bool_), np.full(len(documents.sources), -1, np.int64)
-    for at, name in session_of_source.items():
-        is_wanted[at], session_of[at] = name not in left_out, number[name]
-    is_spoken = documents.is_of_kinds(SPOKEN_KINDS).whole
-    mask = (
-        (is_spoken | documents.is_of_kinds(ACTION_KINDS).whole) & documents.alive & is_wanted[codes]
-        if len(codes)
-        else np.zeros(0, np.bool_)
-    )
-    if in_window:
-        mask[documents.docs_of(sorted(in_window))] = False
-    docs = np.flatnonzero(mask)
-    docs = docs[np.argsort(codes[docs], kind="stable")]  # documents of a source ascend with time
+    """Return the live turns of the sessions that may be recalled; `only` and `exclude` are ids of sessions, `in_window` of records.
+
+    Cost  those of all sessions are made once for a table, by joining what its shards keep; one pass over them where any is left out.
+    """
+    every = _of_documents.get(documents)
+    if every is None:
+        every = _of_documents[documents] = _make_threads(documents, *_join_turns(documents))
+    if only is None and not exclude and not in_window:
+        return every
+    wanted = frozenset(every.names if only is None else only).difference(exclude)
+    is_wanted = np.array([name in wanted for name in every.names], np.bool_)
+    keep = is_wanted[every.sessions]
+    window = every.place[documents.docs_of(sorted(in_window))] if in_window else np.empty(0, np.int64)
+    keep[window[window >= 0]] = False
+    return _make_threads(documents, every.names, every.docs[keep], every.sessions[keep], every.sources[keep])
+
+
+def _join_turns(documents: Documents) -> tuple[list[str], Ints, Ints, Ints]:
+    """Return the names of sessions, and each live turn's document, session and source: the base's, and others put in their places."""
+    base, *layers = (_turns_of(shard) for shard in documents.shards)
+    rows: list[tuple[str, int]] = []
+    for turns, offset in zip(layers, documents.offsets[1:], strict=True):
+        numbers: list[int] = turns.of_source.tolist()
+        first: list[int] = (turns.docs + offset).tolist()
+        rows += [(turns.sources[number], doc) for number, doc in zip(numbers, first, strict=True)]
+    rows.sort()
+    known = {source: at for at, source in enumerate(base.sources)}
+    sources = list(base.sources)
+    for source, _ in rows:
+        if source not in known:
+            known[source] = len(sources)
+            sources.append(source)
+    # A turn of the base has the rank 2 × its source + 1; one of a source that is not in the base an even one, between those beside it.
+    ranks = [2 * known[source] + 1 if known[source] < len(base.sources) else 2 * bisect_left(base.sources, source) for source, _ in rows]
+    places = np.searchsorted(2 * base.of_source + 1, np.array(ranks, np.int64), "right")
+    docs = np.insert(base.docs, places, [doc for _, doc in rows])
+    codes = np.insert(base.of_source, places, [known[source] for source, _ in rows])
+    keep = documents.alive[docs]
+    names: dict[str, int] = {}
+    session_of = np.array([names.setdefault(_session_of(source), len(names)) for source in sources], np.int64)
+    return list(names), docs[keep], session_of[codes[keep]], codes[keep]
+
+
+def _turns_of(shard: IndexShard) -> _ShardTurns:
+    found = _of_shards.get(shard)
+    if found is None:
+        scope = shard.find_scope(PREFIX)
+        inside = slice(scope.start, scope.stop)
+        docs = scope.start + np.flatnonzero(shard.is_of_kinds(SPOKEN_KINDS)[inside] | shard.is_of_kinds(ACTION_KINDS)[inside])
+        # The parts of a source stand one behind the other, and their documents ascend with time.
+        part = np.searchsorted(np.array(shard.header.part_starts, np.int64), docs, "right") - 1
+        first, last = (int(part[0]), int(part[-1]) + 1) if len(part) else (0, 0)
+        of_parts = [source for source, _, _ in shard.header.parts[first:last]]
+        sources = list(dict.fromkeys(of_parts))
+        number = {source: at for at, source in enumerate(sources)}
+        codes = np.array([number[source] for source in of_parts], np.int64)
+        found = _of_shards[shard] = _ShardTurns(sources, codes[part - first] if len(part) else part, docs)
+    return found
+
+
+def _make_threads(documents: Documents, names: list[str], docs: Ints, sessions: Ints, sources: Ints) -> Threads:
+    is_spoken = documents.is_of_kinds(SPOKEN_KINDS)[docs]
+    mask = np.zeros(documents.size, np.bool_)
+    mask[docs] = True
     place = np.full(documents.size, -1, np.int64)
     place[docs] = np.arange(len(docs))
-    spoken = np.flatnonzero(is_spoken[docs])
+    spoken = np.flatnonzero(is_spoken)
     rank = np.full(len(docs), -1, np.int64)
     rank[spoken] = np.arange(len(spoken))
     share = np.where(documents.is_of_kinds(USER_KINDS)[docs], 1.0, OTHERS_SHARE)
     words = documents.lengths[docs][:, TextField.BODY].astype(np.float64)
-    return Threads(names, docs, session_of[codes[docs]], codes[docs].astype(np.int64), share, words, spoken, place, rank, mask)
+    return Threads(names, docs, sessions, sources, share, words, spoken, place, rank, mask)
 
 
 def _session_of(source: str) -> str:
@@ -146,17 +223,20 @@ def _session_of(source: str) -> str:
 
 def compute_scores(documents: Documents, threads: Threads, terms: Sequence[tuple[str, float]], names: Collection[str]) -> Scores:
     """Return the scores of every turn and session for weighted terms; `names` are those terms that are names of somebody or something."""
-    count, sessions = len(threads.docs), np.flatnonzero(np.bincount(threads.sessions))
-    norm = 1.0 - B + B * threads.words / max(float(threads.words.mean()), 1e-9)
-    length = np.bincount(threads.sessions, threads.words * threads.share, len(threads.names))
-    session_norm = 1.0 - SESSION_B + SESSION_B * length / max(float(length[sessions].mean()), 1e-9)
+    count, norm, session_norm = len(threads.docs), threads.norm, threads.session_norm
     empty = [np.zeros(count) for _ in range(6)]
     scores = Scores(empty[0], empty[1], empty[2], empty[3], empty[4], empty[5], np.zeros(len(threads.names)))
-    for term, weight in terms:
-        at, counts = _find_turns(documents, threads, term)
+    found = [(term, weight, *_find_turns(documents, threads, term)) for term, weight in terms]
+    rarest = min((len(at) for _, _, at, _ in found if len(at)), default=0)
+    found.sort(key=lambda row: len(row[2]) > FINDING_RECORDS_MAX)
+    for term, weight, every, times in found:
+        rarity = compute_rarity(len(every), count)
+        is_finding = len(every) <= max(FINDING_RECORDS_MAX, rarest)
+        # Another one ranks the turns that rarer terms found, and says nothing of sessions.
+        keep = slice(None) if is_finding else scores.turns[every] > 0
+        at, counts = every[keep], times[keep]
         in_session = np.bincount(threads.sessions[at], counts * threads.share[at], len(threads.names)).astype(np.float64)
         holders = np.flatnonzero(in_session)
-        rarity, session_rarity = compute_rarity(len(at), count), compute_rarity(len(holders), len(sessions))
         own = weight * rarity * threads.share[at] * counts * (K1 + 1.0) / (counts + K1 * norm[at])
         lent = _with_neighbours(threads, at, own)
         scores.turns += lent
@@ -166,13 +246,15 @@ def compute_scores(documents: Documents, threads: Threads, terms: Sequence[tuple
         scores.rarest[at] = np.maximum(scores.rarest[at], rarity)
         scores.bound += weight * rarity * (K1 + 1.0)
         scores.total += weight * rarity
-        scores.session_bound += weight * session_rarity * (SESSION_K1 + 1.0)
         if term not in names:
             scores.content += lent
             scores.content_bound += weight * rarity * (K1 + 1.0)
-        held = in_session[holders]
-        scores.sessions[holders] += weight * session_rarity * held * (SESSION_K1 + 1.0) / (held + SESSION_K1 * session_norm[holders])
         scores.terms.append(TermPlaces(term, weight, rarity, at, holders))
+        if is_finding:
+            session_rarity = compute_rarity(len(holders), len(threads.present))
+            held = in_session[holders]
+            scores.session_bound += weight * session_rarity * (SESSION_K1 + 1.0)
+            scores.sessions[holders] += weight * session_rarity * held * (SESSION_K1 + 1.0) / (held + SESSION_K1 * session_norm[holders])
     return scores
 
 
@@ -185,10 +267,14 @@ def _find_turns(documents: Documents, threads: Threads, term: str) -> tuple[Ints
     """The turns (positions among the u, ascending) that hold a term or another form of it, and how often, a form counted FORM_SHARE."""
     docs, counts = find_documents_with(documents, term, threads.mask, PREFIX)
     at, often = threads.place[docs], counts.astype(np.float64)
-    for form in load_word_forms().get(term, ()):
-        docs, counts = find_documents_with(documents, form, threads.mask, PREFIX)
-        if len(docs):
-            at, often = np.concatenate([at, threads.place[docs]]), np.concatenate([often, FORM_SHARE * counts])
+    forms = [find_documents_with(documents, form, threads.mask, PREFIX) for form in load_word_forms().get(term, ())]
+    if not any(len(docs) for docs, _ in forms):
+        if (at[1:] < at[:-1]).any():
+            order = np.argsort(at)
+            at, often = at[order], often[order]
+        return at, often
+    at = np.concatenate([at, *(threads.place[docs] for docs, _ in forms)])
+    often = np.concatenate([often, *(FORM_SHARE * counts for _, counts in forms)])
     held = np.bincount(at, often, len(threads.docs)).astype(np.float64)
     order = np.flatnonzero(held)
     return order, held[order]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clew.store.documents import Documents, Floats, SearchScope
-from clew.store.shard import IndexShard
+from clew.store.shard import IndexShard, expand_ranges
 from clew.text.postings import FIELD_COUNT, TextField, hash_term
 
 # A term in more records finds none where a rarer one does: it ranks what those find, and says nothing of files. So a question costs
@@ -68,6 +68,15 @@ class _Piece:
         if keep.all():
             return self
         rows = np.flatnonzero(keep)
+        return _Piece(self.shard, self.offset, self.docs[rows], self.fields[rows], self.counts[rows])
+
+    def without(self, docs: NDArray[np.int64]) -> _Piece:
+        """Return the postings of other documents than these, which ascend."""
+        wanted = docs.astype(self.docs.dtype)
+        low, high = np.searchsorted(self.docs, wanted, "left"), np.searchsorted(self.docs, wanted, "right")
+        if (low == high).all():
+            return self
+        rows = np.delete(np.arange(len(self.docs)), expand_ranges(low, high)[0])
         return _Piece(self.shard, self.offset, self.docs[rows], self.fields[rows], self.counts[rows])
 
     def count(self) -> int:
@@ -164,10 +173,11 @@ def find_documents_with(documents: Documents, term: str, mask: NDArray[np.bool_]
 
     prefix  the mask holds documents of sources alone whose name begins so.
     """
-    found = _postings(documents, hash_term(term), mask, prefix)
-    docs = np.concatenate([np.empty(0, np.int32), *(piece.docs[piece.fields == TextField.BODY] for piece in found)])
-    counts = [piece.counts[piece.fields == TextField.BODY].astype(np.float32) for piece in found]
-    return docs.astype(np.int64), np.concatenate([np.empty(0, np.float32), *counts])
+    found = _postings(documents, hash_term(term), prefix)
+    docs = np.concatenate([np.empty(0, np.int32), *(piece.docs[piece.fields == TextField.BODY] for piece in found)]).astype(np.int64)
+    counts = np.concatenate([np.empty(0, np.uint8), *(piece.counts[piece.fields == TextField.BODY] for piece in found)])
+    keep = mask[docs]
+    return docs[keep], counts[keep].astype(np.float32)
 
 
 def _known(documents: Documents, asked: Sequence[TermList], searched: SearchScope, prefix: str) -> list[_Term]:
@@ -182,7 +192,7 @@ def _known(documents: Documents, asked: Sequence[TermList], searched: SearchScop
         rows_max = FIELD_COUNT * (share_max * searched.count) + FIELD_COUNT * (documents.size - searched.count)
         if _rows_of(documents, hash_term(term)) > rows_max:
             continue
-        pieces = _postings(documents, hash_term(term), searched.mask, prefix)
+        pieces = _postings(documents, hash_term(term), prefix)
         df = sum(piece.count() for piece in pieces)
         if 0 < df <= share_max * searched.count:
             found.append(_Term(term, df, compute_idf(df, searched.count), pieces))
@@ -191,7 +201,7 @@ def _known(documents: Documents, asked: Sequence[TermList], searched: SearchScop
 
 def find_holders(documents: Documents, term: str, limit: int) -> list[int]:
     """Return at most `limit` live documents that hold a search term in any field, ascending."""
-    found = _postings(documents, hash_term(term), documents.alive, "")
+    found = _postings(documents, hash_term(term), "")
     return [int(doc) for piece in found for doc in np.unique(piece.docs[: limit * FIELD_COUNT])][:limit]
 
 
@@ -200,11 +210,8 @@ def _rows_of(documents: Documents, key: int) -> int:
     return sum(span.stop - span.start for span in spans)
 
 
-def _postings(documents: Documents, key: int, mask: NDArray[np.bool_], prefix: str) -> list[_Piece]:
-    """Return the postings of a term's hash in the documents of a mask, none empty.
-
-    prefix  the mask holds documents of sources alone whose name begins so.
-    """
+def _postings(documents: Documents, key: int, prefix: str) -> list[_Piece]:
+    """Return the postings of a term's hash in the live documents of the sources whose name begins with `prefix`, no piece empty."""
     found: list[_Piece] = []
     for shard, offset in zip(documents.shards, documents.offsets, strict=True):
         rows = shard.find_rows("term", key)
@@ -215,7 +222,7 @@ def _postings(documents: Documents, key: int, mask: NDArray[np.bool_], prefix: s
             continue
         fields, counts = (shard[name][rows][low:high] for name in ("term_fields", "term_counts"))
         piece = _Piece(shard, offset, docs[low:high] + np.int32(offset) if offset else docs[low:high], fields, counts)
-        piece = piece.where(mask)
+        piece = piece.without(documents.dead)
         if len(piece.docs):
             found.append(piece)
     return found

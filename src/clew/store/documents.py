@@ -279,7 +279,7 @@ class Documents:
     def _has_code(self) -> NDArray[np.bool_]:
         """(paths,) whether a live part of the file is code."""
         counts = self._by_path([shard.code_by_path for shard in self.shards])
-        dead = self._dead
+        dead = self.dead
         dead = dead[~self.is_of_kinds(PROSE_KINDS)[dead] & (self.parent[dead] >= 0)]
         return counts - np.bincount(self.path_codes[dead], minlength=len(self.paths)) > 0
 
@@ -290,8 +290,9 @@ class Documents:
             out[codes] += values  # a shard names each of its paths once
         return out
 
-    @property
-    def _dead(self) -> NDArray[np.int64]:
+    @cached_property
+    def dead(self) -> NDArray[np.int64]:
+        """The documents that do not count, ascending."""
         return np.flatnonzero(~self.alive)
 
     @cached_property
@@ -354,6 +355,11 @@ class Documents:
         docs = np.concatenate([np.empty(0, np.int64), *pieces])
         return docs[self.alive[docs]].astype(np.int32)
 
+    def has_children(self, doc: int) -> bool:
+        """Return whether a document contains a live one."""
+        shard, at = self._at(doc)
+        return bool(shard.is_container[at]) and len(self.children_of(doc)) > 0
+
     def has_path(self, path: str) -> bool:
         """Return whether a live document has this path."""
         code = self.path_numbers.get(path)
@@ -397,7 +403,7 @@ class Documents:
         """Return (importing path << 32 | imported path) ascending, and the confidence of each import, of the files that are alive here."""
         keys: list[NDArray[np.int64]] = []
         weights: list[Floats] = []
-        dead = self._dead
+        dead = self.dead
         for shard, offset, moved in zip(self.shards, self.offsets, self._moved, strict=True):
             pairs = shard["scope"].astype(np.int64)
             if not len(pairs):
@@ -452,7 +458,7 @@ class Documents:
             mask = np.zeros(self.size, np.bool_)
             for scope, offset in zip(found, self.offsets, strict=True):
                 mask[offset + scope.start : offset + scope.stop] = True
-            dead = self._dead
+            dead = self.dead
             dead = dead[mask[dead]]
             mask[dead] = False
             gone = self.lengths[dead]

@@ -128,6 +128,13 @@ class IndexShard:
         return self["role"] == Role.TEST
 
     @cached_property
+    def is_container(self) -> NDArray[np.bool_]:
+        """(size,) whether it contains another document."""
+        held = np.zeros(self.size, np.bool_)
+        held[self["parent"][self["parent"] >= 0]] = True
+        return held
+
+    @cached_property
     def log_lines(self) -> _Floats:
         """(size,) the logarithm of the number of lines, and 1."""
         return np.log1p(self["lines"].astype(np.float32))
