@@ -226,7 +226,8 @@ WITHOUT_MEANING = {
     ("segments", "part"),  # the order in which a source's postings came
     ("records", "importance"),  # read no more
     ("packs", "filling"),  # to which packs the next originals are added
-    ("workspaces", "generation"), ("workspaces", "purges"), ("sources", "changed_in"),  # tell caches that they are old; a wrong one makes them anew
+    ("sources", "changed_in"),
+    ("workspaces", "generation"), ("workspaces", "purges"),  # tell caches that they are old; a wrong one makes them anew
 }  # fmt: skip
 USES = {"uses", "used_at_ns", "tier", "valid_from_ns", "valid_to_ns", "recorded_at_ns", "ended_seq", "reason", "is_live", "superseded_by"}
 """What a record's status is made of: any statement may change it, so a change by SQL is a change, and one of the bytes is a damage."""

@@ -240,8 +240,10 @@ def _is_same_subject(lead: Sequence[str], held: Sequence[str]) -> bool:
 
 def _find_held(found: Found) -> list[tuple[str, Ints]]:
     """The search terms of the question, rarest first, each with the candidates that hold it."""
-    terms = sorted(found.scores.terms, key=lambda term: (len(term.turns), term.term))
-    return [(each.term, np.intersect1d(each.turns, found.candidates.at)) for each in terms]
+    terms = sorted(found.scores.terms, key=lambda term: (-term.rarity, term.term))
+    is_candidate = np.zeros(len(found.threads.docs), np.bool_)
+    is_candidate[found.candidates.at] = True
+    return [(each.term, np.sort(each.turns[is_candidate[each.turns]])) for each in terms]
 
 
 def _held_by_session(threads: Threads, held: Sequence[tuple[str, Ints]]) -> dict[str, list[str]]:

@@ -235,8 +235,6 @@ def compute_scores(documents: Documents, threads: Threads, terms: Sequence[tuple
         # Another one ranks the turns that rarer terms found, and says nothing of sessions.
         keep = slice(None) if is_finding else scores.turns[every] > 0
         at, counts = every[keep], times[keep]
-        in_session = np.bincount(threads.sessions[at], counts * threads.share[at], len(threads.names)).astype(np.float64)
-        holders = np.flatnonzero(in_session)
         own = weight * rarity * threads.share[at] * counts * (K1 + 1.0) / (counts + K1 * norm[at])
         lent = _with_neighbours(threads, at, own)
         scores.turns += lent
@@ -249,12 +247,14 @@ def compute_scores(documents: Documents, threads: Threads, terms: Sequence[tuple
         if term not in names:
             scores.content += lent
             scores.content_bound += weight * rarity * (K1 + 1.0)
-        scores.terms.append(TermPlaces(term, weight, rarity, at, holders))
+        in_session = np.bincount(threads.sessions[at], counts * threads.share[at], len(threads.names)).astype(np.float64)
+        holders = np.flatnonzero(in_session)
         if is_finding:
             session_rarity = compute_rarity(len(holders), len(threads.present))
             held = in_session[holders]
             scores.session_bound += weight * session_rarity * (SESSION_K1 + 1.0)
             scores.sessions[holders] += weight * session_rarity * held * (SESSION_K1 + 1.0) / (held + SESSION_K1 * session_norm[holders])
+        scores.terms.append(TermPlaces(term, weight, rarity, at, holders))
     return scores
 
 
@@ -264,14 +264,11 @@ def compute_rarity(holders: float, count: int) -> float:
 
 
 def _find_turns(documents: Documents, threads: Threads, term: str) -> tuple[Ints, Floats]:
-    """The turns (positions among the u, ascending) that hold a term or another form of it, and how often, a form counted FORM_SHARE."""
+    """The turns (positions among the u) that hold a term or another form of it, and how often, a form counted FORM_SHARE."""
     docs, counts = find_documents_with(documents, term, threads.mask, PREFIX)
     at, often = threads.place[docs], counts.astype(np.float64)
     forms = [find_documents_with(documents, form, threads.mask, PREFIX) for form in load_word_forms().get(term, ())]
     if not any(len(docs) for docs, _ in forms):
-        if (at[1:] < at[:-1]).any():
-            order = np.argsort(at)
-            at, often = at[order], often[order]
         return at, often
     at = np.concatenate([at, *(threads.place[docs] for docs, _ in forms)])
     often = np.concatenate([often, *(FORM_SHARE * counts for _, counts in forms)])
