@@ -22,7 +22,7 @@ from clew.store.search import CODE
 from clew.task.clues import is_code_like
 from clew.text.words import split_word
 
-Postings: TypeAlias = tuple[NDArray[np.int64], ...]
+Postings: TypeAlias = tuple[NDArray[np.int32], ...]
 Terms: TypeAlias = Mapping[str, tuple[float, Postings]]
 
 WORDS_MIN, TELLING_MIN = 4, 3  # of a run, and among them words that are no stop words; guess
