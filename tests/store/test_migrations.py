@@ -55,7 +55,7 @@ def rows_of(path: Path, sql: str) -> list:
 
 
 def backups_of(path: Path) -> list[str]:
-    return sorted(file.name for file in path.parent.glob("*.bak*"))
+    return sorted((file.name for file in path.parent.glob("*.bak*")), key=lambda name: (len(name), name))  # bak-9 before bak-10
 
 
 def test_the_steps_that_ship_are_dense_and_say_why() -> None:
