@@ -54,6 +54,28 @@ CASES: dict[str, tuple[dict[str, str], set[str]]] = {
         {"a/K.kt": "package a\nclass K { fun inst() = 2 }\n", "b.kt": "package b\nimport a.K\nfun go(k: K) = k.inst()\n"},
         {"b.kt::go -> a/K.kt::K.inst"},
     ),
+    "a clause of Elixir does not call the clauses beside it": (
+        {"a.ex": "defmodule A do\n  def f(1), do: g(1)\n  def f(2) do\n    g(2)\n  end\n  def g(x), do: x\nend\n"},
+        {"a.ex::A.f -> a.ex::A.g"},
+    ),
+    "a type of the same name in another module is not called": (
+        {
+            f"{at}/T.scala": f"package app\nobject T {{\n  def run(x: Int) = x\n  def go{at}() = run(1)\n}}\nobject U{at} {{ def use() = T.run(2) }}\n"
+            for at in ("one", "two")
+        },
+        {
+            "one/T.scala::T.goone -> one/T.scala::T.run",
+            "two/T.scala::T.gotwo -> two/T.scala::T.run",
+            *(f"{a}/T.scala::U{a}.use -> {b}/T.scala::T.run" for a in ("one", "two") for b in ("one", "two")),
+        },
+    ),
+    "a test of Kotlin is called by nothing": (
+        {
+            "T.kt": "package a\nclass T {\n  @Test fun awaitItem() = run { flow.test { awaitItem() } }\n  @Test fun other() { flow.test { awaitItem() } ; help() }\n"
+            "  fun help() {}\n}\n",
+        },
+        {"T.kt::T.other -> T.kt::T.help"},
+    ),
     "a static function of C is its file's own": (
         {
             "a.c": "static int init(void) { return 1; }\nint main(void) { return init(); }\n",

@@ -369,7 +369,7 @@ def test_kotlin(read: Read) -> None:
         "class Cart",
         "method Cart.constructor",
         "method Cart.make",
-        "method Cart.add",
+        "test Cart.add",
         "method Cart.total",
         "interface Closable",
         "method Closable.close",

@@ -219,7 +219,8 @@ def _read(language: Language, source: SourceFile, tree: Tree) -> _Reading:
     root = tree.root_node
     query = load_grammar(language.name)[1]
     captures = QueryCursor(query).captures(root)
-    named = _named(source, QueryCursor(query).matches(root)) if language.is_named_by_query else {}
+    matches = QueryCursor(query).matches(root) if language.is_named_by_query else []
+    named = _named(source, matches)
     definitions = _definitions(language, source, captures, named)
     _wrap(language, definitions, captures.get("wrap", ()))
     reading = _Reading(definitions, _spans_of(captures.get("call", ())), _spans_of(captures.get("local", ())), is_whole=not root.has_error)
@@ -232,6 +233,9 @@ def _read(language: Language, source: SourceFile, tree: Tree) -> _Reading:
     reading.types = sorted(found for node in captures.get("typed", ()) for found in read_types(source, node))
     if language.read_exports is not None:
         reading.exports = tuple(found for node in captures.get("export", ()) for found in language.read_exports(source, node))
+    if matches:  # `def f(x)`, where a definition is a call itself: its head calls nothing
+        heads = {node.start_byte for _, captured in matches for node in captured.get("name", ())}
+        reading.calls = [call for call in reading.calls if call[0] not in heads]
     imports = captures.get("import", ())
     if imports and reading.calls:
         starts = {node.start_byte for node in imports}  # `require(…)` is an import, no call

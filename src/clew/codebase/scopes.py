@@ -206,7 +206,13 @@ class _Finder:
         of_file = (hash_name(self.facts.path), symbol.name)
         if self.is_local(symbol):
             return (of_file,)
+        if self.language.root == "java" and len(home) > len(self.own):  # its type may be declared in other modules as well
+            return (key, symbol.name), (self.key_here(home), symbol.name)
         return ((key, symbol.name), of_file) if self.language.root == "c" else ((key, symbol.name),)
+
+    def key_here(self, home: tuple[str, ...]) -> int:
+        """Return the key of a type's place in this file alone."""
+        return self.within(hash_name(self.facts.path), home[len(self.own) :])
 
     def is_local(self, symbol: Symbol) -> bool:
         """Whether a symbol can be named in this file alone; what a header defines is part of the files that include it."""
@@ -294,7 +300,8 @@ class _Finder:
         while index > 0:
             symbol = symbols[index]
             if name in self.children[index] and (symbol.kind not in TYPE_KINDS or self.language.is_member_bare):
-                return self.key((*self.home(index), symbol.name)), False
+                home = (*self.home(index), symbol.name)
+                return self.key_here(home) if self.language.root == "java" else self.key(home), False
             if name in symbol.bound:
                 return None, True
             index = symbol.parent

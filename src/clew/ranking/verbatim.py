@@ -25,7 +25,7 @@ from clew.text.words import split_word
 Postings: TypeAlias = tuple[NDArray[np.int32], ...]
 Terms: TypeAlias = Mapping[str, tuple[float, Postings]]
 
-WORDS_MIN, TELLING_MIN = 4, 3  # of a run, and among them words that are no stop words; guess
+WORDS_MIN, TELLING_MIN = 4, 4  # of a run, and among them words that are no stop words; guess
 SHARE_MIN = 0.5  # of a message's telling words that a run must hold, or TELLING_SURE of them; guess
 TELLING_SURE = 5
 READ_MAX, ROUTE_READ_MAX = 12, 48  # records that are read, those with most of the words; a route's are in many; guess

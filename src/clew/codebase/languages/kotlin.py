@@ -22,6 +22,7 @@ from clew.codebase.languages.description import (
 from clew.codebase.languages.java import link_java_import, resolve_java_import
 
 _SHORT_TYPE = re.compile(rb"^[^\n\"]*\b(?:class|interface|object)\b[^\n\"]*\{[^\n\"]*\}", re.MULTILINE)
+_TEST = re.compile(r"@(?:\w+\.)*(?:Parameterized|Repeated)?Test\b")
 _LAST_MEMBER = re.compile(rb"(?<=[^\s{;,]) (?=\})")
 
 
@@ -42,6 +43,8 @@ def _type(source: SourceFile, node: Node, kind: SymbolKind) -> Iterable[Definiti
 def _function(source: SourceFile, node: Node, kind: SymbolKind) -> Iterable[Definition]:
     receiver = find_child(node, "user_type", "nullable_type", "identifier")
     qualifier = normalize_base(source.node_text(receiver)) if receiver is not None and receiver.type != "identifier" else ""
+    if _TEST.search(source.node_text(find_child(node, "modifiers"))):
+        kind = "test"  # the runner alone calls it: a name in a lambda like its own is of the lambda's receiver
     return build_definition(source, node, kind, body=find_child(node, "function_body"), qualifier=qualifier)
 
 
