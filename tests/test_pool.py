@@ -150,6 +150,37 @@ def test_an_interrupt_of_an_index_is_one_line(tmp_path: Path) -> None:
     assert (running.returncode, said.strip()) == (130, "clew: interrupted; what was stored before stands")
 
 
+UNGUARDED = """
+import clew, sys
+from pathlib import Path
+from clew.settings import Settings
+
+with clew.open(settings=Settings(Path({home!r}), jobs=2)) as engine:
+    engine.index(Path({folder!r}))
+    print(len(engine.rank_files(Path({folder!r}), "knot", limit=100).files))
+"""
+
+
+@pytest.mark.parametrize("how", ["a file", "standard input"])
+def test_a_script_without_a_guard_indexes_in_its_own_process(tmp_path: Path, how: str) -> None:
+    """Each process would begin with the script again, and cannot where it is read from standard input."""
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    for number in range(80):
+        text = "".join(f"def knot_{number}_{at}(rope, metres):\n    return rope.tie(metres, {at})\n\n\n" for at in range(100))
+        (folder / f"knots_{number}.py").write_text(text)
+    path = tmp_path / "script.py"
+    path.write_text(UNGUARDED.format(home=str(tmp_path / "home"), folder=str(folder)))
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
+
+    with path.open() as script:
+        command = [sys.executable, "-"] if how == "standard input" else [sys.executable, str(path)]
+        ran = subprocess.run(command, stdin=script, capture_output=True, text=True, env=environment, check=False)
+
+    assert (ran.returncode, ran.stdout) == (0, "80\n")
+    assert "__main__" in ran.stderr or how == "standard input"
+
+
 def double(number: int) -> int:
     return 2 * number
 

@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -45,20 +45,23 @@ def map_in_processes(
     work, initializer  module-level functions, since they are sent by name; `initializer(*initializer_args)` runs once per process.
     Raises  what `work` raises; BrokenProcessPool at the batch whose process was killed.
     An interrupt, an error of the caller and closing the generator end the processes at once.
+    Where no process can be started, all is computed in this one: each begins with the caller's main module, which may be read from
+    standard input, or be a script that calls this without `if __name__ == "__main__":`.
     """
-    if workers <= 1 or len(batches) <= 1:
-        if initializer:
-            initializer(*initializer_args)
-        for batch in batches:
-            yield work(batch)
-        return
-    with _pool(work, min(workers, len(batches)), initializer, initializer_args) as pool:
-        pending = deque(pool.submit(batch) for batch in batches[: workers * BATCHES_PER_WORKER])
-        for at in range(len(batches)):
-            result = pending.popleft().result()
-            if at + workers * BATCHES_PER_WORKER < len(batches):
-                pending.append(pool.submit(batches[at + workers * BATCHES_PER_WORKER]))
-            yield result
+    done = 0
+    if workers > 1 and len(batches) > 1:
+        with suppress(_NotStarted), _pool(work, min(workers, len(batches)), initializer, initializer_args) as pool:
+            pending = deque(pool.submit(batch) for batch in batches[: workers * BATCHES_PER_WORKER])
+            while done < len(batches):
+                result = pending.popleft().result()
+                if done + workers * BATCHES_PER_WORKER < len(batches):
+                    pending.append(pool.submit(batches[done + workers * BATCHES_PER_WORKER]))
+                done += 1
+                yield result
+    if initializer and done < len(batches):
+        initializer(*initializer_args)
+    for batch in batches[done:]:
+        yield work(batch)
 
 
 def run_in_process(
@@ -67,6 +70,10 @@ def run_in_process(
     """Return work(batch), computed in a new process. Raises what `work` raises, BrokenProcessPool if the process dies."""
     with _pool(work, 1, initializer, initializer_args) as pool:
         return pool.submit(batch).result()
+
+
+class _NotStarted(BrokenProcessPool):
+    """Raised where a process ended before it could take a batch."""
 
 
 @contextmanager
@@ -118,6 +125,7 @@ class _Pool(Generic[Batch, Result]):
             try:
                 if connection is None:
                     connection = self._started()
+                    self._await_start(connection)
                 connection.send(batch)
                 is_done, result = connection.recv()
             except (EOFError, ConnectionError):
@@ -128,6 +136,13 @@ class _Pool(Generic[Batch, Result]):
                 done.set_exception(problem)
             else:
                 done.set_result(result) if is_done else done.set_exception(result)
+
+    def _await_start(self, connection: Connection) -> None:
+        """Wait until the process is ready for the first batch. Raises _NotStarted where it ended before, and not with the pool."""
+        try:
+            connection.recv()
+        except (EOFError, ConnectionError) as problem:
+            raise _NotStarted("a process of the pool could not be started") from problem
 
     def _started(self) -> Connection:
         """Start a process and return the connection to it. Runs in a thread, where no interrupt can stop it halfway."""
@@ -154,6 +169,7 @@ def _work(connection: Connection) -> None:
     gc.set_threshold(GC_THRESHOLD)
     threading.Thread(target=end_with_parent, name="end with parent", daemon=True).start()
     try:
+        connection.send(None)  # it is ready
         work, start, given = connection.recv()
         is_begun = start is None
         while True:
