@@ -285,6 +285,39 @@ def test_a_tool_or_a_kind_of_agent_that_the_client_does_not_have_is_a_dead_end(s
     assert [end.text for end in ends(script)] == ["Lookup x (failed)", "Task with reader (failed)"]
 
 
+def test_a_file_that_could_be_read_only_in_part_is_a_dead_end_until_it_is_read_whole(script) -> None:
+    whole, part = {"file_path": AT}, {"file_path": AT, "offset": 1, "limit": 200}
+    script.call("Read", whole, "File content (28895 tokens) exceeds maximum allowed tokens (25000).", is_error=True)
+    assert ends(script) == []
+
+    script.call("Read", part, "     1\ttotal = 0")
+    (end,) = ends(script)
+    assert (end.text, end.reason) == (
+        "Read cart.py as a whole (failed)",
+        "File content (28895 tokens) exceeds maximum allowed tokens (25000).",
+    )
+
+    script.call("Read", whole, "     1\ttotal = 0")
+    assert ends(script) == []
+
+
+def test_a_file_that_was_not_there_yet_is_none(script) -> None:
+    script.call("Read", {"file_path": AT}, "File does not exist.", is_error=True)
+    script.call("Write", {"file_path": AT, "content": "total = 0\n"}, "File created successfully")
+    script.call("Read", {"file_path": AT, "offset": 1, "limit": 1}, "     1\ttotal = 0")
+
+    assert ends(script) == []
+
+
+def test_a_repository_that_does_not_exist_is_a_dead_end(script) -> None:
+    said = "Could not resolve to a Repository with the name 'ada/cart'"
+    script.run("gh pr comment 3 --repo ada/cart --body done", f"Exit code 1\nGraphQL: {said}. (repository)", fails=True)
+    assert [end.reason for end in ends(script)] == [said]
+
+    script.run("gh pr comment 3 --repo ada/cart --body done", "https://example.org/3")
+    assert ends(script) == []
+
+
 def test_a_foreign_tool_that_never_worked_is_a_dead_end_until_it_does(script) -> None:
     script.call("mcp__tracker__search", {"query": "a"}, "(0, dist.default) is not a function", is_error=True)
     assert ends(script) == []

@@ -35,9 +35,16 @@ def test_a_later_word_takes_the_earlier_one_back(earlier: str, later: str) -> No
         ("Нельзя трогать миграции.", "Теперь можно трогать миграции."),
         ("不要修改迁移文件。", "现在可以修改迁移文件了。"),
         ("マイグレーションは変更しないでください。", "もうマイグレーションを変更してもいいです。"),
+        ("Não mexa na pasta legado.", "Agora pode mexer na pasta legado."),
+        ("Non toccare la cartella vecchio.", "Adesso puoi toccare la cartella vecchio."),
+        ("Nie ruszaj katalogu stare.", "Możesz już ruszać katalog stare."),
+        ("Blijf van de map oud af.", "Je mag nu wel aan de map oud zitten."),
+        ("Eski klasörüne dokunma.", "Artık eski klasörüne dokunabilirsin."),
+        ("Не чіпай теку старе.", "Тепер можна чіпати теку старе."),
+        ("legacy 폴더는 건드리지 마.", "이제 legacy 폴더 건드려도 돼."),
     ],
 )
-def test_a_withdrawal_ends_the_rule_about_the_same_thing_in_seven_languages(earlier: str, later: str) -> None:
+def test_a_withdrawal_ends_the_rule_about_the_same_thing_in_fourteen_languages(earlier: str, later: str) -> None:
     assert find_withdrawn_rules(later, [earlier, "Never log the tokens.", "禁止使用全局变量", "Тесты обязательны."]) == [0]
 
 
@@ -55,6 +62,25 @@ def test_a_withdrawal_ends_the_rule_about_the_same_thing_in_seven_languages(earl
 )
 def test_a_word_about_something_else_takes_nothing_back(earlier: str, later: str) -> None:
     assert find_withdrawn_rules(later, [earlier]) == []
+
+
+def test_that_rule_is_the_only_one_there_is() -> None:
+    assert find_withdrawn_rules("That rule no longer applies.", ["No new dependencies."]) == [0]
+    assert find_withdrawn_rules("That rule no longer applies.", ["No new dependencies.", "Never touch the lockfile."]) == []
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        ("Don't touch the migrations.", "You may touch the fixtures now."),
+        ("Run the linter before each commit.", "the linter no longer complains"),
+        ("All errors must be logged.", "forget the login page, errors are shown in the log viewer now"),
+        ("Der Ordner payments ist tabu.", "Der Ordner invoices ist frei."),
+        ("Não mexa na pasta legado.", "A pasta nova já está pronta."),
+    ],
+)
+def test_a_withdrawal_about_another_thing_ends_nothing(earlier: str, later: str) -> None:
+    assert find_withdrawn_rules(later, [earlier, "Never log the tokens."]) == []
 
 
 def test_of_several_rules_the_places_are_told() -> None:

@@ -94,7 +94,7 @@ Fix the cart.
 FAILED tests/test_cart.py::test_total - assert 3 == 4
 E   assert 3 == 4
 
-## Constraints and remarks, in the user's words
+## Constraints, in the user's words
 - Never push to main.
 - Don't touch the tax.
 
@@ -435,3 +435,11 @@ def test_a_moved_file_is_said_to_be_moved_once() -> None:
     state = TaskState(files=(FileState("b.py", FileStatus.MOVED, moved_from="a.py", is_committed=True, commit="1a2b3c4"),))
 
     assert "- b.py: moved from a.py, not checked since, committed as 1a2b3c4" in handoff(state, len, 2000)
+
+
+def test_what_probably_binds_but_not_surely_is_not_called_a_constraint() -> None:
+    rules = UserStatement("Never push to main.", "u0"), UserStatement("Make sure the extension runs.", "u1", probability=0.6)
+    text = handoff(TaskState(question="", constraints=rules), len, 2000)
+
+    assert "## Constraints, in the user's words\n- Never push to main." in text
+    assert "## Also said by the user\n- Make sure the extension runs." in text

@@ -18,7 +18,6 @@ from clew.transcript.session_files import build_origin, find_session_files
 
 DATA = Path(__file__).with_name("data")
 ALONE = PromptContext()
-LANGUAGES = ("en", "de", "fr", "es", "zh", "ja", "ru")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
-from clew.task.recogniser import BUCKETS, CLASSES, COUNTS, Floats, Grams, compute_counts, compute_grams, compute_log_odds, simplify
+from clew.task.recogniser import BUCKETS, CLASSES, COUNTS, Floats, compute_counts, compute_grams, compute_log_odds, simplify
 from train.recogniser.examples import Example
 
 EPOCHS, BATCH, RATE = 12, 64, 8.0
@@ -24,21 +25,13 @@ COUNT = len(CLASSES)
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Examples as numbers: n-grams, counts (n, COUNTS), classes (n,), weights (n,), and which are of hard pairs (n,)."""
+    """Examples as numbers: n-grams (n, BUCKETS), counts (n, COUNTS), classes (n,), weights (n,), and which are of hard pairs (n,)."""
 
-    grams: Grams
+    grams: csr_matrix
     counts: Floats
     classes: NDArray[np.int64]
     weights: Floats
     is_hard: NDArray[np.bool_]
-
-    def select(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], Floats, NDArray[np.int64]]:
-        """Return the buckets and shares of some rows, and where each row starts."""
-        ends = np.append(self.grams.starts[1:], len(self.grams.buckets))
-        sizes = (ends - self.grams.starts)[rows]
-        starts = np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes)[:-1]))
-        places = np.repeat(self.grams.starts[rows] - starts, sizes) + np.arange(int(sizes.sum()))
-        return self.grams.buckets[places], self.grams.shares[places], starts
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +44,16 @@ class Fitted:
 
     def score(self, inputs: Inputs, rows: NDArray[np.int64]) -> Floats:
         """Return (rows, classes) scores."""
-        found = [np.zeros((0, COUNT), np.float32)]
-        for part in np.array_split(rows, max(1, len(rows) // 512)):
-            if len(part):
-                buckets, shares, starts = inputs.select(part)
-                sums = np.add.reduceat(self.table[buckets] * shares[:, None], starts, axis=0)
-                found.append(sums + inputs.counts[part] @ self.counts + self.bias)
-        return np.concatenate(found).astype(np.float32)
+        return (inputs.grams[rows] @ self.table + inputs.counts[rows] @ self.counts + self.bias).astype(np.float32)
 
 
 def read_inputs(examples: Sequence[Example]) -> Inputs:
     """Return examples as numbers."""
     texts = [example.text for example in examples]
+    grams = compute_grams([simplify(text) for text in texts])
+    ends = np.append(grams.starts, len(grams.buckets))
     return Inputs(
-        compute_grams([simplify(text) for text in texts]),
+        csr_matrix((grams.shares, grams.buckets, ends), shape=(len(texts), BUCKETS)),
         compute_counts(texts, [example.context for example in examples]),
         np.array([CLASSES.index(example.label) for example in examples]),
         np.array([example.weight for example in examples], np.float32),
@@ -85,11 +74,14 @@ def fit_twice(inputs: Inputs, rows: NDArray[np.int64]) -> Fitted:
 
 
 def fit(inputs: Inputs, rows: NDArray[np.int64], *, seed: int = 0, epochs: int = EPOCHS) -> Fitted:
-    """Return the regression fitted on these rows. Cost: about 2 s for 5,000 sentences."""
+    """Return the regression fitted on these rows. Cost: about 3 s for 20,000 sentences."""
     random = np.random.default_rng(seed)
     weights = inputs.weights / inputs.weights[rows].mean()
     scale = weigh_buckets(inputs, rows)
-    parts = [np.zeros((BUCKETS, COUNT), np.float32), np.zeros((COUNTS, COUNT), np.float32), np.zeros(COUNT, np.float32)]
+    grams = csr_matrix(inputs.grams.multiply(scale[None, :]), dtype=np.float32)
+    grams.eliminate_zeros()
+    table, counts, bias = np.zeros((BUCKETS, COUNT), np.float32), np.zeros((COUNTS, COUNT), np.float32), np.zeros(COUNT, np.float32)
+    kept = 1.0  # of `table`: what is left of it after the decay of each step
     step = 0
     total = epochs * -(-len(rows) // BATCH)
     for _ in range(epochs):
@@ -98,30 +90,24 @@ def fit(inputs: Inputs, rows: NDArray[np.int64], *, seed: int = 0, epochs: int =
             batch = order[start : start + BATCH]
             step += 1
             rate = RATE * (1 - step / (total + 1))
-            buckets, shares, starts = inputs.select(batch)
-            shares = shares * scale[buckets]
-            sums = np.add.reduceat(parts[0][buckets] * shares[:, None], starts, axis=0)
-            scores = sums + inputs.counts[batch] @ parts[1] + parts[2]
+            given = grams[batch]
+            scores = given @ table * np.float32(kept) + inputs.counts[batch] @ counts + bias
             chances = np.exp(scores - scores.max(axis=1, keepdims=True))
             chances /= chances.sum(axis=1, keepdims=True)
             chances[np.arange(len(batch)), inputs.classes[batch]] -= 1
-            error = chances * (weights[batch] / len(batch))[:, None]
-            spread = np.repeat(error, np.diff(np.append(starts, len(buckets))), axis=0) * shares[:, None]
-            slope = np.stack([np.bincount(buckets, spread[:, at], BUCKETS) for at in range(COUNT)], axis=1).astype(np.float32)
-            parts[0] *= 1 - rate * DECAY
-            parts[0] -= rate * slope
-            parts[1] -= rate * (inputs.counts[batch].T @ error + DECAY * parts[1])
-            parts[2] -= rate * error.sum(axis=0)
-    parts[0] *= scale[:, None]
-    return Fitted(*(part.astype(np.float32) for part in parts))
+            error = (chances * (weights[batch] / len(batch))[:, None]).astype(np.float32)
+            kept *= 1 - rate * DECAY
+            table -= given.T @ (error * np.float32(rate / kept))
+            counts -= rate * (inputs.counts[batch].T @ error + DECAY * counts)
+            bias -= rate * error.sum(axis=0)
+    return Fitted(table * (kept * scale[:, None]).astype(np.float32), counts.astype(np.float32), bias.astype(np.float32))
 
 
 def weigh_buckets(inputs: Inputs, rows: NDArray[np.int64]) -> Floats:
     """Return (BUCKETS,): what each n-gram counts for, more for one that few sentences hold, 0 for one that a single sentence holds."""
-    buckets, _, starts = inputs.select(rows)
-    owner = np.repeat(np.arange(len(rows)), np.diff(np.append(starts, len(buckets))))
-    pairs = np.unique(owner * BUCKETS + buckets)
-    counts = np.bincount(pairs % BUCKETS, minlength=BUCKETS)
+    chosen = inputs.grams[rows]
+    chosen.sum_duplicates()
+    counts = np.bincount(chosen.indices, minlength=BUCKETS)
     scale = np.log((1 + len(rows)) / (1 + counts)) / IDF_SCALE
     return np.where(counts >= SENTENCES_MIN, scale, 0).astype(np.float32)
 

@@ -1,4 +1,4 @@
-"""Fill the frames of `data/templates.toml`: sentences of every label about the same things, in seven languages."""
+"""Fill the frames of `data/templates.toml`: sentences of every label about the same things, in fourteen languages."""
 
 from __future__ import annotations
 

@@ -26,6 +26,7 @@ from clew.records.spans import (
     render_fenced,
 )
 from clew.records.task_state import (
+    BINDING_MIN,
     AgentMessage,
     AgentReport,
     CheckResult,
@@ -59,6 +60,7 @@ from clew.records.tool_calls import (
 )
 
 __all__ = [
+    "BINDING_MIN",
     "EVERY_LINE",
     "FIRST_FENCE",
     "NEXT_FENCE",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+BINDING_MIN = 0.8  # probability from which a sentence is called a constraint: docs/decisions/076
+
 
 @dataclass(frozen=True, slots=True)
 class UserStatement:
@@ -13,6 +15,7 @@ class UserStatement:
     is_typed         False where the text also holds the agent's question that the user answered.
     is_continuation  of a request: it was typed while the agent worked on the one before, or after stopping that work.
     times            number of times that a request was typed, word for word.
+    probability      that a constraint binds, as the recogniser has it; 1 for what the user listed as rules or corrected by hand.
     """
 
     text: str
@@ -21,6 +24,7 @@ class UserStatement:
     is_typed: bool = True
     is_continuation: bool = False
     times: int = 1
+    probability: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,12 @@ def _apply(state: TaskState, each: Correction, said_s: Mapping[str, int]) -> Tas
                     return is_meant(uuid, words)
                 return " ".join(words.lower().split()) == wanted and said_s.get(uuid.partition(":")[0], 0) * 10**9 <= each.at_ns
 
-            rules = _changed(state.constraints, lambda rule: is_rule(rule.uuid, rule.text), lambda rule: replace(rule, text=each.now), each)
+            rules = _changed(
+                state.constraints,
+                lambda rule: is_rule(rule.uuid, rule.text),
+                lambda rule: replace(rule, text=each.now, probability=1.0),
+                each,
+            )
             return replace(state, constraints=rules)
         case ClaimPart.REQUEST:
             found = [goal for goal in state.goals if is_meant(goal.uuid, goal.text)]

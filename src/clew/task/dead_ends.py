@@ -5,7 +5,8 @@ Only acts count, as the client, git and the tools record them; what merely faile
 refused    The user refused a call and said why, and the agent went on with something else.
 corrected  The user objected, the agent agreed, and it replaced lines of its own.
 reverted   The agent took its own edits, commits or files back, and went on with something else.
-failed     A tool says that what was called does not exist here: a program, an option, a tool, a page; or that git ignores a file.
+failed     A tool says that what was called does not exist here: a program, an option, a tool, a page, a repository; or that git ignores a
+           file. Or a file could not be read whole, and in part it could.
 
 An entry quotes what was tried, and the words by which it ended. It ends when the same is done after all: the refused lines are
 written, the command runs, the program is found. Memory is bounded: of texts the beginning is kept, of lines their hashes.
@@ -57,6 +58,7 @@ _DELIVERING = frozenset(("commit", "push", "add", "tag"))  # git's: what the use
 _IGNORED = re.compile(r"(?m)^The following paths are ignored by one of your \.gitignore files:\n(\S.{0,300})$")
 _ELSEWHERE = re.compile(r"(?m)^fatal: '([^'\n]{1,200})' is already (?:used by worktree|checked out) at .{1,300}$")
 _TOOL_NAME = re.compile(r"[\w.:-]{1,120}")  # another is a slip of the pen
+_NAMELESS = re.compile(r"Could not resolve to an? \w{1,30} with the \w{1,20}(?: of)? '([^'\n]{1,150})'")
 _NOT_THERE = re.compile(r"(?m)^gh: .{1,80} \(HTTP 4\d\d\)$")
 # Edits that are meant to be taken back: prints for debugging, imports that follow other edits.
 _IN_PASSING = re.compile(
@@ -261,6 +263,9 @@ class DeadEndDetector:
         elif call.agent_type and call.agent_type in output[:OUTPUT_CHARS] and attempt.has_failed:
             what = f"{call.tool} with {call.agent_type} (failed)"
             self._enter(f"agent {call.agent_type}", what, _first_line(output), seen, "failed")
+        elif call.kind is ToolKind.READ and attempt.has_failed and not call.is_partial and (path := attempt.name_path(call.path)):
+            whole = _Attempt(f"{call.tool} {path} as a whole (failed)", _clip(_first_line(output)), seen.uuid, seen.seq, "failed")
+            _put(memory.waiting, f"whole {path}", whole, WAITING_MAX)
         elif call.url and attempt.has_failed:
             self._enter(f"page {call.url}", f"{call.tool} {_clip(call.url)} (failed)", _first_line(output), seen, "failed")
         elif call.is_foreign and attempt.has_failed:
@@ -282,6 +287,8 @@ class DeadEndDetector:
             self._enter(f"ignored {found[1]}", naming, " ".join(found[0].split()), seen, "failed")
         if (found := _NOT_THERE.search(head)) and command.main:
             self._enter(f"request {re.sub(r'[0-9]+', '#', _form(command.main))}", naming, found[0], seen, "failed")
+        if found := _NAMELESS.search(head):
+            self._enter(f"name {found[1]}", naming, found[0], seen, "failed")
         if found := _ELSEWHERE.search(head):
             self._enter(f"elsewhere {found[1]}", naming, found[0], seen, "failed")
 
@@ -291,6 +298,12 @@ class DeadEndDetector:
         self._drop(f"tool {call.tool}")
         for topic in (f"agent {call.agent_type}", f"page {call.url}"):
             self._drop(topic)
+        if call.kind in (ToolKind.READ, ToolKind.WRITE):
+            topic = f"whole {attempt.name_path(call.path)}"
+            if not call.is_partial:
+                self._drop(topic)
+            elif whole := memory.waiting.pop(topic, None):
+                self._claim(topic, whole)
         if call.edits or call.kind is ToolKind.WRITE:
             made = _lines_of_call(call)
             self._make(made)
@@ -375,6 +388,8 @@ class DeadEndDetector:
             return
         if command.main:
             self._drop(f"request {re.sub(r'[0-9]+', '#', _form(command.main))}")
+        for topic in [topic for topic in memory.found if topic.startswith("name ") and topic.removeprefix("name ") in line]:
+            self._drop(topic)
         is_hidden = "||" in line or "/dev/null" in line or not output.strip()
         for simple in command.commands if not is_hidden else ():
             self._drop(f"program {simple.program}")

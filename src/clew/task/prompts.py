@@ -6,10 +6,10 @@ A user's turn in a transcript may also hold notices of the client, echoes of com
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
-from clew.task.recogniser import PromptContext, load_recogniser
+from clew.task.recogniser import CLASSES, PromptContext, load_recogniser
 from clew.task.vocabulary import CLIENT_COMMANDS, MACHINE_BLOCKS, MACHINE_PROMPTS, PATTERNS, matches_any
 
 SENTENCE_CHARS_MAX = 500  # guess: longer ones are pasted text without full stops
@@ -88,9 +88,14 @@ def split_sentences(line: str) -> list[str]:
     return found
 
 
-@lru_cache(maxsize=2)  # the task state and the records ask for the same words one after the other
 def find_stated_rules(text: str) -> tuple[str, ...]:
-    """Return the sentences of a prompt that bind from now on, verbatim, in order, each once, in any language.
+    """Return the sentences of a prompt that probably bind from now on, verbatim, in order, each once, in any language."""
+    return tuple(score_stated_rules(text))
+
+
+@lru_cache(maxsize=2)  # the task state and the records ask for the same words one after the other
+def score_stated_rules(text: str) -> Mapping[str, float]:
+    """Return the sentences of `find_stated_rules`, each with the probability that it binds, 1 where the user listed it as a rule.
 
     Those that the recogniser finds likely enough to be rules, and the items of a list under a line that announces rules. Only prose is
     read: no fences, quotes, tables or indented code; of a pasted text only its two ends.
@@ -110,10 +115,17 @@ def find_stated_rules(text: str) -> tuple[str, ...]:
         size = len(part) if lines > LONG_LINES_MAX else min(len(part), TYPED_CHARS_MAX)
         contexts += [PromptContext(size, lines, headings, at, len(found)) for at in range(len(found))]
     recogniser = load_recogniser()
-    claimed = recogniser.is_claimed(recogniser.score(sentences, contexts), "rule").tolist()
+    chances = recogniser.score(sentences, contexts)
+    claimed, likely = recogniser.is_claimed(chances, "rule").tolist(), chances[:, CLASSES.index("rule")].tolist()
     listed = frozenset(ruled)
-    binding = [sentence for sentence, is_rule in zip(sentences, claimed, strict=True) if is_rule or sentence in listed]
-    return tuple(dict.fromkeys((*filter(_is_whole, binding), *ruled)))
+    binding: dict[str, float] = {
+        sentence: chance
+        for sentence, is_rule, chance in zip(sentences, claimed, likely, strict=True)
+        if _is_whole(sentence) and (is_rule or sentence in listed)
+    }
+    for sentence in ruled:
+        binding[sentence] = 1.0
+    return binding
 
 
 def _is_whole(sentence: str) -> bool:

@@ -1,15 +1,16 @@
 """Find the user's rules that a later sentence of the user withdraws.
 
-Only where it is clear: a sentence that the recogniser takes for a withdrawal, in any language, about what the rule is about; the same
-question answered again; the same sentence with another value; an order for all of what a rule forbade, or to remove what was to be
-kept; the opposite order about the same thing, or a thing that is to be replaced, in English. Otherwise both rules are kept.
+Only where it is clear: a sentence that the recogniser takes for a withdrawal, in any language, about little else than the rule, or about
+"that rule" where there is one; the same question answered again; the same sentence with another value; an order for all of what a rule
+forbade, or to remove what was to be kept; the opposite order about the same thing, or a thing that is to be replaced, in English.
+Otherwise both rules are kept.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from clew.task.prompts import split_sentences
 from clew.task.recogniser import CLASSES, PromptContext, load_recogniser
@@ -21,14 +22,17 @@ from clew.task.vocabulary import (
     PLAIN_ELSEWHERE,
     PLAIN_WORDS,
     REMOVES,
+    RULE_NAMES,
     STANDING,
     STANDING_WITHIN,
+    TAKING_BACK,
     matches_any,
 )
 
 PROMPT_CHARS_MAX = 1_000  # of a longer prompt only the beginning withdraws anything; guess
 SHARE_MIN = 0.5  # of the earlier rule's own words that the later one must name; guess
 TAKEN_BACK_SHARE_MIN = 0.3  # the same, for a withdrawal: in most languages the small words of the two differ; guess
+ABOUT_SHARE_MIN = 0.5  # of a withdrawal's words that must be those of the rule: "touch the fixtures" is half about one; guess
 ORDER_MIN = 0.5  # the chance that a sentence is a request or a withdrawal; guess
 PREFIX_CHARS_MAX = 3  # that a word may have around another one's stem: закоммить, коммить; guess
 STEM_CHARS = 6  # what is left of a word without its endings, in any language; guess
@@ -57,7 +61,10 @@ def find_withdrawn_rules(words: str, rules: Sequence[str]) -> list[int]:
         for number, sentence in enumerate(said)
         if sentence != rule and (is_withdrawal_of(sentence, rule, takes_back=True) or _names_forbidden(sentence, rule))
     ]
-    takes_back = _read_withdrawals(words) if possible else ()
+    nameless = [number for number, sentence in enumerate(said) if len(rules) == 1 and _names_only_a_rule(sentence)]
+    takes_back = _read_withdrawals(words) if possible or nameless else ()
+    if any(takes_back[number] for number in nameless):
+        return [0]
     return sorted(
         {
             at
@@ -79,6 +86,11 @@ def _read_withdrawals(words: str) -> tuple[bool, ...]:
     said, recogniser = _split(words), load_recogniser()
     contexts = [PromptContext(len(words), 1, 0, at, len(said)) for at in range(len(said))]
     return tuple(recogniser.is_claimed(recogniser.score(said, contexts), "withdrawal").tolist())
+
+
+def _names_only_a_rule(sentence: str) -> bool:
+    """Whether a sentence speaks of a rule and of nothing else: "that rule no longer applies"."""
+    return _has(sentence, RULE_NAMES, frozenset()) and not _stems(sentence) - _taking_back()
 
 
 def _names_forbidden(later: str, earlier: str) -> bool:
@@ -134,16 +146,26 @@ def is_withdrawal_of(later: str, earlier: str, *, takes_back: bool = False) -> b
     if not shared or not of_earlier:
         return False
     plain = later.replace("’", "'")
-    if takes_back and (_is_same_subject(shared, of_earlier) or frozenset(_NAME.findall(later)) & frozenset(_NAME.findall(earlier))):
+    if takes_back and (_is_same_subject(later, shared, of_earlier) or frozenset(_NAME.findall(later)) & frozenset(_NAME.findall(earlier))):
         return True
     if _VALUE.search(earlier) and _VALUE.sub("#", later).casefold() == _VALUE.sub("#", earlier).casefold():
         return True
     return _is_opposite(plain, earlier.replace("’", "'")) or _is_replaced(plain, earlier, of_earlier)
 
 
-def _is_same_subject(shared: frozenset[str], of_earlier: frozenset[str]) -> bool:
-    is_named = any(len(stem) >= 4 or not stem.isascii() for stem in shared)
-    return is_named and len(shared) >= TAKEN_BACK_SHARE_MIN * len(of_earlier)
+def _is_same_subject(later: str, shared: frozenset[str], of_earlier: frozenset[str]) -> bool:
+    is_named = len(shared) > 1 or any(len(stem) >= 4 or not stem.isascii() for stem in shared)
+    if not is_named or len(shared) < TAKEN_BACK_SHARE_MIN * len(of_earlier):
+        return False
+    return any(_is_about(part, of_earlier) for part in _CLAUSE.split(later))
+
+
+def _is_about(part: str, of_earlier: frozenset[str]) -> bool:
+    """Whether a part of a withdrawal names little else than the rule: most of its words, or half of them with the last one, its object."""
+    stems = _stems(part) - _taking_back()
+    shared = len(stems & of_earlier)
+    last = next((stem for word in reversed(_WORD.findall(part)) if (stem := _stem(word)) in stems), "")
+    return shared > ABOUT_SHARE_MIN * len(stems) or (last in of_earlier and shared == ABOUT_SHARE_MIN * len(stems))
 
 
 def _is_opposite(later: str, earlier: str) -> bool:
@@ -179,6 +201,11 @@ def _is_replaced(later: str, earlier: str, of_earlier: frozenset[str]) -> bool:
     return False
 
 
+@cache
+def _taking_back() -> frozenset[str]:
+    return frozenset(map(_stem, TAKING_BACK | RULE_NAMES))
+
+
 @lru_cache(maxsize=1 << 10)
 def _stems(text: str) -> frozenset[str]:
     plain = text.replace("’", "'").replace("n't", "")
@@ -190,6 +217,8 @@ def _stems(text: str) -> frozenset[str]:
 
 def _stem(word: str) -> str:
     word = word.lower()
+    if "\uac00" <= word[:1] <= "\ud7a3":  # Korean particles and endings follow the first syllables
+        return word[:2]
     for ending in ("ing", "ed", "es", "s"):
         if word.endswith(ending) and len(word) - len(ending) >= 3:
             word = word[: -len(ending)]

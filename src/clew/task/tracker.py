@@ -39,7 +39,7 @@ from clew.task.open_errors import OpenErrors
 from clew.task.outcomes import extract_failure_lines, find_failing_script, has_failed, judge_check
 from clew.task.paths import decode_json_or_text, find_touched_files, parse_search_hits, relative_path
 from clew.task.place import PlaceTracker
-from clew.task.prompts import extract_typed_text, find_stated_rules
+from clew.task.prompts import extract_typed_text, score_stated_rules
 from clew.task.question import IDENTIFIERS_MAX
 from clew.task.replies import cancelled_steps
 from clew.task.requests import ENDED_OPEN, RequestTracker
@@ -214,8 +214,8 @@ class TaskTracker:
         self._cancel_steps(words)
         is_request = self._requests.hear(words, observation, current)
         self._unbind(words)
-        for sentence in find_stated_rules(words):
-            self._bind(sentence, observation)
+        for sentence, probability in score_stated_rules(words).items():
+            self._bind(sentence, probability, observation)
         if not is_request:  # it stands with what it replies to
             return
         self._errors.observe_request()
@@ -240,9 +240,9 @@ class TaskTracker:
         for at in find_withdrawn_rules(words, rules):
             del self._constraints[rules[at]]
 
-    def _bind(self, sentence: str, observation: Observation) -> None:
+    def _bind(self, sentence: str, probability: float, observation: Observation) -> None:
         self._constraints.pop(sentence, None)
-        self._constraints[sentence] = UserStatement(sentence, observation.uuid, observation.seq)
+        self._constraints[sentence] = UserStatement(sentence, observation.uuid, observation.seq, probability=round(probability, 3))
         drop_oldest(self._constraints, 2 * CONSTRAINTS_MAX)
 
     def _see_call(self, observation: Observation) -> None:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from clew.records import (
+    BINDING_MIN,
     AgentMessage,
     Author,
     CheckResult,
@@ -87,7 +88,8 @@ _SECTIONS = (
     "## First request of the session",
     "## Done, with its evidence",
     "## Failed and open",
-    "## Constraints and remarks, in the user's words",
+    "## Constraints, in the user's words",
+    "## Also said by the user",
     "## Files changed",
     "## Branch, pull request and commits",
     "## What the agent said last",
@@ -101,19 +103,20 @@ _SECTIONS = (
     "## Names in play",
 )
 (
-    _REQUEST, _REMAINS, _GOAL, _DONE, _FAILED, _BINDING, _CHANGED, _PLACE, _SAID, _REPORTS, _ANSWERS, _EARLIER, _STEPS, _DEAD, _READ,
-    _COMMANDS, _NAMES,
+    _REQUEST, _REMAINS, _GOAL, _DONE, _FAILED, _BINDING, _REMARKS, _CHANGED, _PLACE, _SAID, _REPORTS, _ANSWERS, _EARLIER, _STEPS, _DEAD,
+    _READ, _COMMANDS, _NAMES,
 ) = range(len(_SECTIONS))  # fmt: skip
 _BOUGHT = (
-    _REQUEST, _REMAINS, _FAILED, _SAID, _BINDING, _CHANGED, _PLACE, _ANSWERS, _REPORTS, _GOAL, _DONE, _READ, _EARLIER, _DEAD, _COMMANDS,
-    _STEPS, _NAMES,
+    _REQUEST, _REMAINS, _FAILED, _SAID, _BINDING, _REMARKS, _CHANGED, _PLACE, _ANSWERS, _REPORTS, _GOAL, _DONE, _READ, _EARLIER, _DEAD,
+    _COMMANDS, _STEPS, _NAMES,
 )  # fmt: skip
 # Whose words stand in a section: the user's only where the client's record says that they were typed.
 _AUTHORS = {
-    **dict.fromkeys((_GOAL, _REQUEST, _BINDING, _EARLIER), Author.USER),
+    **dict.fromkeys((_GOAL, _REQUEST, _BINDING, _REMARKS, _EARLIER), Author.USER),
     **dict.fromkeys((_REMAINS, _SAID, _REPORTS, _ANSWERS, _STEPS, _DEAD, _COMMANDS), Author.AGENT),
     **dict.fromkeys((_DONE, _FAILED, _CHANGED, _PLACE, _READ, _NAMES), Author.OUTSIDE),
 }
+_RULES = frozenset({_BINDING, _REMARKS})  # what binds, and what may
 _RUNNING = frozenset({_READ, _NAMES})  # sections whose entries stand behind each other, parted by commas
 _QUOTED = frozenset({_SAID, _REPORTS})  # sections of whole texts, parted by an empty line
 _READ_FIRST = 15  # names of files that are bought as early as the files changed; guess
@@ -121,8 +124,8 @@ _READ_MAX = 30  # names of files that are bought before dead ends; guess: more t
 _LATE_RANK = _BOUGHT.index(_COMMANDS)  # the other files, and checks without a verdict, come late
 # Of the budget, what the lines of a section take before those of later sections; the rest is bought when all have had theirs. Guesses.
 _SHARES = {
-    _FAILED: 0.2, _BINDING: 0.25, _CHANGED: 0.2, _PLACE: 0.06, _ANSWERS: 0.1, _GOAL: 0.1, _DONE: 0.1, _READ: 0.2, _DEAD: 0.08,
-    _EARLIER: 0.12,
+    _FAILED: 0.2, _BINDING: 0.25, _REMARKS: 0.25, _CHANGED: 0.2, _PLACE: 0.06, _ANSWERS: 0.1, _GOAL: 0.1, _DONE: 0.1, _READ: 0.2,
+    _DEAD: 0.08, _EARLIER: 0.12,
 }  # fmt: skip
 _LAST_BOUGHT = frozenset({_COMMANDS, _STEPS, _NAMES})  # after earlier messages of the agent
 _MARKS = {"completed": "x", "in_progress": ">", "pending": " "}
@@ -196,7 +199,7 @@ def render_handoff(
     entries = sorted(_entries(state), key=lambda entry: entry.rank)
     _buy_request(state, budget, sum(count(entry.text + "\n") for entry in entries))
     request = _joined_words(" ".join(entry.text for entry in budget.shown))
-    entries = [entry for entry in entries if entry.section != _BINDING or not _is_most_of(entry.text.removeprefix("- "), request)]
+    entries = [entry for entry in entries if entry.section not in _RULES or not _is_most_of(entry.text.removeprefix("- "), request)]
     for entry in entries:
         if entry.section == _REMAINS:
             budget.buy(entry)
@@ -252,9 +255,10 @@ def _entries(state: TaskState) -> Iterator[_Entry]:
             yield _entry(_FAILED, at, len(state.checks) - at, _check_line(check))
         elif check.verdict is Verdict.NOT_SEEN and not _has_error(state, check):
             yield _Entry(_FAILED, at, (_LATE_RANK, len(state.checks) - at), _check_line(check))
-    for at, (line, is_typed) in enumerate(rules.items()):  # the last one is bought first
-        said = () if is_typed else (Span(Author.AGENT, line),)
-        yield _Entry(_BINDING, at, (_BOUGHT.index(_BINDING), len(rules) - at), line, said)
+    for at, (line, rule) in enumerate(rules.items()):  # the last one is bought first
+        said = () if rule.is_typed else (Span(Author.AGENT, line),)
+        section = _BINDING if rule.probability >= BINDING_MIN else _REMARKS
+        yield _Entry(section, at, (_BOUGHT.index(section), len(rules) - at), line, said)
     yield from _listed(_CHANGED, _changed(state.files, " ".join(f"{check.command}\n" for check in state.checks)))
     yield from _unseen(state)
     yield from _place_entries(state.place)
@@ -284,15 +288,16 @@ def _entries(state: TaskState) -> Iterator[_Entry]:
     yield from _listed(_NAMES, names)
 
 
-def _rules(state: TaskState) -> dict[str, bool]:
-    """The lines of the rules in force, oldest first, and whether they were typed: each with all of a short prompt that it stands in."""
+def _rules(state: TaskState) -> dict[str, UserStatement]:
+    """The rules in force by their lines, oldest first: each line with all of a short prompt that the rule stands in."""
     shown = _request_chain(state)
     prompts = {goal.uuid: _joined_words(goal.text) for goal in state.goals if goal.uuid and goal not in shown}
-    lines: dict[str, bool] = {}
+    lines: dict[str, UserStatement] = {}
     for stated in state.constraints:
         rule, prompt = _joined_words(stated.text), prompts.get(stated.uuid, "")
         is_short = stated.is_typed and len(prompt) <= RULE_PROMPT_CHARS_MAX and rule in prompt
-        lines[f"- {prompt if is_short else rule}"] = stated.is_typed
+        line = f"- {prompt if is_short else rule}"
+        lines[line] = max(stated, lines.get(line, stated), key=lambda each: each.probability)
     return lines
 
 

@@ -93,7 +93,7 @@ def describe_state(found: SessionState) -> dict[str, Any]:
         "done": [claim.ended(each) for each in state.ended if not each.is_cancelled],
         "cancelled": [claim.ended(each) for each in state.ended if each.is_cancelled],
         "remaining": [step.text for step in state.plan if step.status in ("pending", "in_progress")],
-        "constraints": [claim.said(rule) for rule in state.constraints],
+        "constraints": [{**claim.said(rule), "probability": rule.probability} for rule in state.constraints],
         "checks": [claim.check(check) for check in state.checks],
         "files": [claim.file(file) for file in state.files],
         "errors": [claim.of(error.uuid, Trust.OBSERVED, subject=error.subject, text=error.text) for error in state.open_errors],

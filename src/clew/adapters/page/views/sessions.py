@@ -12,7 +12,7 @@ from clew.adapters.page.sessions import SAMPLE
 from clew.adapters.page.views.compactions import prepare_preview
 from clew.adapters.page.views.view import Form, Query, Viewer, page, turn_to
 from clew.errors import UsageError
-from clew.records import ClaimPart, Correction, Observation, ObservationKind
+from clew.records import BINDING_MIN, ClaimPart, Correction, Observation, ObservationKind
 from clew.usecases.marks import BY_PAGE
 from clew.usecases.progress import find_line_of_file
 
@@ -114,8 +114,11 @@ def _as_json(value: object) -> str:
 
 def _sections(state: dict[str, Any]) -> list[tuple[str, str, list[dict[str, Any]], str]]:
     """(name, title, claims, what is said where there are none) of the parts of a state, in the order in which they are read."""
+    binding = [rule for rule in state["constraints"] if rule["probability"] >= BINDING_MIN]
+    remarks = [rule for rule in state["constraints"] if rule not in binding]
     return [
-        ("constraints", "Rules the user set", state["constraints"], "The user stated no rule."),
+        ("constraints", "Constraints, in the user's words", binding, "The user said nothing that surely binds."),
+        ("remarks", "Also said by the user", remarks, "The user said nothing else that may bind."),
         ("checks", "Checks", state["checks"], "No test, build or lint run was seen."),
         ("files", "Files changed", state["files"], "No file was changed."),
         ("errors", "Open errors", state["errors"], "Nothing that failed is still open."),
