@@ -168,29 +168,25 @@ def load_settings_leniently(environ: Mapping[str, str] | None = None) -> LoadedS
     return LoadedSettings(_with(settings, "environment", of_environment, errors), tuple(warnings), tuple(errors))
 
 
-def claude_code_dir(environ: Mapping[str, str] | None = None) -> Path:
+def claude_code_dir() -> Path:
     """Return the folder of Claude Code's settings and transcripts: `CLAUDE_CONFIG_DIR`, else `~/.claude`."""
-    env = os.environ if environ is None else environ
-    return Path(env.get("CLAUDE_CONFIG_DIR") or "~/.claude").expanduser()
+    return Path(os.environ.get("CLAUDE_CONFIG_DIR") or "~/.claude").expanduser()
 
 
-def claude_code_output_dirs(transcript: str, environ: Mapping[str, str] | None = None) -> tuple[Path, ...]:
+def claude_code_output_dirs(transcript: str) -> tuple[Path, ...]:
     """Return the folders in which Claude Code stores tool outputs that it truncated: that of the transcript, and its temporary one."""
-    env = os.environ if environ is None else environ
-    temporary = env.get("CLAUDE_CODE_TMPDIR", "")
+    temporary = os.environ.get("CLAUDE_CODE_TMPDIR", "")
     return (*((Path(transcript).parent,) if transcript else ()), *((Path(temporary),) if temporary else ()))
 
 
-def claude_code_base_url(environ: Mapping[str, str] | None = None) -> str:
+def claude_code_base_url() -> str:
     """Return the base URL of the API that Claude Code calls (`ANTHROPIC_BASE_URL`), "" where it is not set."""
-    env = os.environ if environ is None else environ
-    return env.get("ANTHROPIC_BASE_URL", "").strip()
+    return os.environ.get("ANTHROPIC_BASE_URL", "").strip()
 
 
-def extra_ca_file(environ: Mapping[str, str] | None = None) -> str:
+def extra_ca_file() -> str:
     """Return the path of the file with extra CA certificates that Claude Code trusts (`NODE_EXTRA_CA_CERTS`), "" where it is not set."""
-    env = os.environ if environ is None else environ
-    return env.get("NODE_EXTRA_CA_CERTS", "").strip()
+    return os.environ.get("NODE_EXTRA_CA_CERTS", "").strip()
 
 
 # How a model at Anthropic's own address is named; a longer host name is another's.
@@ -207,10 +203,9 @@ def model_api_key(model: str, environ: Mapping[str, str] | None = None) -> str:
     return (env.get("CLEW_MODEL_KEY") or env.get("CLEW_COMPRESS_KEY") or of_anthropic).strip()
 
 
-def is_traceback_enabled(environ: Mapping[str, str] | None = None) -> bool:
+def is_traceback_enabled() -> bool:
     """Return whether errors are to be printed with their stack trace (`CLEW_TRACEBACK=1`). Works when the settings are broken."""
-    env = os.environ if environ is None else environ
-    return env.get("CLEW_TRACEBACK", "") not in ("", "0")
+    return os.environ.get("CLEW_TRACEBACK", "") not in ("", "0")
 
 
 def find_workspace(path: Path) -> tuple[str, Path]:

@@ -31,7 +31,7 @@ from clew.codebase.private_paths import find_refusal_reason
 from clew.errors import ClewError, SchemaTooNew, StoreBusy, StoreUnusable
 from clew.sessions.context import FREE_BYTES_MIN as FULL_BYTES
 from clew.sessions.live import LiveSessions
-from clew.settings import CONFIG_NAME, Settings
+from clew.settings import CONFIG_NAME, LoadedSettings, Settings, claude_code_base_url, claude_code_dir
 from clew.store.sqlite.repair import check_integrity
 
 SLOW_ANSWER_S = 0.5
@@ -74,6 +74,15 @@ class DoctorInput:
     base_url: str = ""
     settings_problems: tuple[str, ...] = ()
     managed_dir: Path = field(default_factory=managed.managed_settings_dir)
+
+
+def build_input(chosen: LoadedSettings, root: Path) -> DoctorInput:
+    """Return what the checks examine on this machine, for a repository."""
+    settings = chosen.settings
+    return DoctorInput(
+        settings, DaemonPaths(settings.data_dir), claude_code_dir().absolute(), root, shutil.which("claude"), claude_code_base_url(),
+        (*chosen.warnings, *map(str, chosen.errors)),
+    )  # fmt: skip
 
 
 DoctorCheck = Callable[[DoctorInput], Iterator[Finding]]

@@ -113,10 +113,10 @@ def tokenizer_option(function: F) -> F:
     )(function)
 
 
-def budget_option(*, is_required: bool) -> Callable[[F], F]:
-    """Return a decorator that adds the option `--budget N`, passed as `budget_tokens`, to a command function."""
-    shown = "Tokens that the packet may have." + ("" if is_required else " Default: the setting, 8,192 as delivered.")
-    return click.option("--budget", "budget_tokens", type=TokenCount(), metavar="N", required=is_required, help=shown)
+def budget_option(function: F) -> F:
+    """Decorate a command function with the option `--budget N`, passed as `budget_tokens`."""
+    shown = "Tokens that the packet may have. Default: the setting, 8,192 as delivered."
+    return click.option("--budget", "budget_tokens", type=TokenCount(), metavar="N", help=shown)(function)
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,13 +156,13 @@ class KeepCalibration:
             part.unlink(missing_ok=True)
 
 
-def measure_transcript(path: Path, using: Networks | None = None) -> Iterator[tuple[EvaluationCase, list[float]]]:
-    """Yield the cuts of a transcript, each with the rates of what was used later; `using` replaces the shipped networks.
+def measure_transcript(path: Path) -> Iterator[tuple[EvaluationCase, list[float]]]:
+    """Yield the cuts of a transcript, each with the rates of what was used later.
 
     Raises NotReadable. Cost: about a second a cut of a long session.
     """
     for case in find_cases(path, find_case_lines(path)):
-        yield case, rate_needs(case, using)
+        yield case, rate_needs(case)
 
 
 def rate_needs(case: EvaluationCase, using: Networks | None = None, found: Lines | None = None) -> list[float]:

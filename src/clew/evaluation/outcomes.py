@@ -24,7 +24,7 @@ from clew.task.prompts import extract_typed_text
 from clew.task.tracker import TaskTracker
 from clew.text.tokens import NEWEST_FAMILY, make_counter
 from clew.transcript.parse import TranscriptReader
-from clew.transcript.pricing import ANTHROPIC_PRICES, Prices
+from clew.transcript.pricing import ANTHROPIC_PRICES
 from clew.transcript.session_files import build_origin, find_session_files
 from clew.trial.outcome import SessionOutcome
 
@@ -79,16 +79,15 @@ def read_session(paths: Sequence[Path], *, until_ns: int = 0) -> ReadSession:
 
 
 def measure_outcome(
-    session: str, read: ReadSession, after: ReadSession | None, *, at_ns: int, root: str = "", added: Sequence[tuple[int, str]] = ()
+    session: str, read: ReadSession, after: ReadSession | None, *, at_ns: int, added: Sequence[tuple[int, str]] = ()
 ) -> SessionOutcome:  # fmt: skip
     """Return what came of a session.
 
     after  the next session of the same repository; None while there is none.
     added  (time in ns, path) of the files that were named beside its prompts.
-    root   folder of the repository; "" takes the session's own.
     Cost   a pass of the tracker over both, and a count of what the model wrote.
     """
-    tracker = TaskTracker(root=root)
+    tracker = TaskTracker()
     main = [each for each in read.observations if not each.agent]
     for each in read.observations:
         tracker.observe(each)
@@ -126,7 +125,7 @@ def find_undoing(state: TaskState, after: Iterable[Observation], root: str) -> s
     files = {file.path for file in state.files}
     commits = tuple(commit.digest for commit in state.place.commits if commit.digest)
     green = {check.command for check in state.checks if check.verdict is Verdict.PASSED}
-    tracker = TaskTracker(root=root)
+    tracker = TaskTracker()
     for each in after:
         if each.agent:
             continue
@@ -170,7 +169,7 @@ def _covers(path: str, files: set[str]) -> bool:
     return path in files or path in (".", "") or any(file.startswith(f"{path.rstrip('/')}/") for file in files)
 
 
-def _add_bills(read: ReadSession, main: Sequence[Observation], prices: Prices = ANTHROPIC_PRICES) -> tuple[float | None, int]:
+def _add_bills(read: ReadSession, main: Sequence[Observation]) -> tuple[float | None, int]:
     """What all requests of a session were billed in units, None where nothing says so, and how many its main thread made.
 
     The client notes what a reply took as it begins to come, so what was written is counted where that is more.
@@ -185,6 +184,7 @@ def _add_bills(read: ReadSession, main: Sequence[Observation], prices: Prices = 
         counter = make_counter(NEWEST_FAMILY)
     written = sum(counter.count_many([each.text for each in main if each.kind in _REPLIES]))
     output = max(written, sum(request.output for request in requests)) + sum(request.output for request in of_agents)
+    prices = ANTHROPIC_PRICES
     units = output * prices.output
     for request in (*requests, *of_agents):
         units += request.read * prices.read + request.written * prices.write_price(request.ttl_s) + request.plain * prices.base

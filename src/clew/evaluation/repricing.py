@@ -21,7 +21,7 @@ from math import inf
 
 from clew.evaluation.bills import CALL_TOKENS, Bills, Request, bills_of
 from clew.evaluation.forms import Form, History, Shrink, history_of, shrunk
-from clew.transcript.pricing import ANTHROPIC_PRICES, Prices, PromptCacheModel
+from clew.transcript.pricing import ANTHROPIC_PRICES, PromptCacheModel
 from clew.transcript.schedule import (
     LONG_PAST_CALLS,
     UNFOLD_OUTPUT_TOKENS,
@@ -113,7 +113,6 @@ def reprice(
     *,
     shrink: Shrink = shrunk,
     arms: Mapping[str, type[Replay]] | None = None,
-    prices: Prices = ANTHROPIC_PRICES,
     may_owe_share: float = MAY_OWE_SHARE,
 ) -> Repriced | None:
     """Price a session again under each arm; None for a transcript without bills.
@@ -128,13 +127,13 @@ def reprice(
     if bills is None:
         return None
     history = history_of(bills, shrink)
-    billed = _billed(bills, prices)
-    nothing = Replay(bills, history, prices)
+    billed = _billed(bills)
+    nothing = Replay(bills, history)
     found = {BILLED: billed, NOTHING: nothing.run()}
     summaries = nothing.summary_units
-    blind = Replay(bills, history, prices, is_miss_known=False).run()
+    blind = Replay(bills, history, is_miss_known=False).run()
     for name, replay in (REPLAYS if arms is None else arms).items():
-        found[name] = replay(bills, history, prices, spent=nothing.spent, may_owe_share=may_owe_share).run()
+        found[name] = replay(bills, history, spent=nothing.spent, may_owe_share=may_owe_share).run()
     per_unit = dollars_per_unit(bills.requests[0].model)
     return Repriced(
         bills.requests[0].model,
@@ -148,7 +147,8 @@ def reprice(
     )
 
 
-def _billed(bills: Bills, prices: Prices) -> Arm:
+def _billed(bills: Bills) -> Arm:
+    prices = ANTHROPIC_PRICES
     units = output = 0.0
     for request in bills.requests:
         output += request.output * prices.output
@@ -194,15 +194,14 @@ class Replay:
         self,
         bills: Bills,
         history: History,
-        prices: Prices,
         *,
         spent: Sequence[float] = (),
         may_owe_share: float = 0.0,
         is_miss_known: bool = True,
     ) -> None:
-        self._bills, self._history, self._prices = bills, history, prices
+        self._bills, self._history = bills, history
         self._nothing, self._is_miss_known, self._may_owe_share = spent, is_miss_known, may_owe_share
-        self._cache = PromptCacheModel(prices)
+        self._cache = PromptCacheModel()
         self._window: list[_Standing] = []
         self._head = 0
         self._told: CountOf[str] = CountOf()
@@ -235,7 +234,7 @@ class Replay:
             self._window, self._head, self._restarted = [], request.size, number
             same = shared = request.read  # nobody's doing: what the client rewrote is the same in every arm
             self._ends += 1
-            self._cache = PromptCacheModel(self._prices)
+            self._cache = PromptCacheModel()
         else:
             self._append(number)
             is_warm = self._cache.is_warm(at_ns=request.at_ns, model=request.model)
@@ -271,16 +270,16 @@ class Replay:
             shared_tokens=shared,
         )
         self._units += bill.units
-        self._output += output * self._prices.output
+        self._output += output * ANTHROPIC_PRICES.output
 
     def _summarise(self, number: int, request: Request) -> None:
         """What the client's compaction took: the window read once more, and a summary written. Only who does nothing pays it."""
         if not self.is_active and number:
             last = self._bills.requests[number - 1]
-            units = last.size * self._prices.read + request.summary * self._prices.output
+            units = last.size * ANTHROPIC_PRICES.read + request.summary * ANTHROPIC_PRICES.output
             self.summary_units += units
             self._units += units
-            self._output += request.summary * self._prices.output
+            self._output += request.summary * ANTHROPIC_PRICES.output
 
     def _size(self) -> int:
         return self._head + sum(standing.tokens for standing in self._window)
@@ -320,7 +319,7 @@ class Replay:
 
     def choose(self, forms: Mapping[int, Form], number: int, request: Request, *, is_warm: bool) -> dict[int, Form]:
         """Return which parts of the window are evicted before this request, of those that may be: place → form."""
-        decision = choose_evictions(self.list_segments(number, forms), self._context(number, request, is_warm=is_warm), prices=self._prices)
+        decision = choose_evictions(self.list_segments(number, forms), self._context(number, request, is_warm=is_warm))
         return {int(name): forms[int(name)] for name in decision.evict}
 
     def _form(self, standing: _Standing, number: int, *, is_warm: bool) -> Form | None:

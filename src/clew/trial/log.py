@@ -168,7 +168,7 @@ class TrialLog:
                 append(_Line(stopped_ns=time.time_ns()))
         return self._current()
 
-    def assign(self, session: str, repository: str, *, origin: str = "", at_ns: int | None = None) -> Assignment | None:
+    def assign(self, session: str, repository: str, *, origin: str = "") -> Assignment | None:
         """Return how a session is treated; one that is not known is drawn first, and written down.
 
         origin  the session that it goes on: it is treated as that one is, and not at all where that one is not in the trial.
@@ -186,7 +186,7 @@ class TrialLog:
         with self._open_current() as (trial, append):
             if trial.stopped_ns or session in trial.assigned or (not origin and trial.is_full):
                 return trial.assigned.get(session)
-            now = time.time_ns() if at_ns is None else at_ns
+            now = time.time_ns()
             if origin:
                 before = trial.assigned[origin]
                 made = Assignment(session, before.repository, now, before.without, before.block, before.root)

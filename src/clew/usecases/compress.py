@@ -115,7 +115,7 @@ def run_compress_job(context: WorkContext, job: Job) -> JobOutcome:
     """Go on with a queued session. Raises ModelError, NoUsableAnswers."""
     wanted = msgspec.json.decode(job.note.input, type=CompressInput)
     done = CompressionReport()
-    _Run(context.store, context.workspace, context.root, context.model, context.limits, context.progress).compress(wanted, done)
+    _Run(context.store, context.workspace, context.root, context.model, context.limits).compress(wanted, done)
     if done.asked and len(done.refused) >= done.asked and not (done.known or done.lines):
         raise NoUsableAnswers(tuple(dict.fromkeys(reason for _, _, reason in done.refused)))
     spent = max(done.tokens_sent, done.billed_in) + done.billed_out

@@ -31,7 +31,6 @@ class WorkContext:
     root: Path
     model: Model
     limits: WorkLimits
-    progress: ProgressCallback | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +67,18 @@ class WorkReport:
 
 
 def work(
-    store: Writer, settings: Settings, model: Model, *, runners: Mapping[str, JobRunner] | None = None,
+    store: Writer, settings: Settings, model: Model, *,
     seconds: float = inf, tokens: float = inf, progress: ProgressCallback | None = None,
 ) -> WorkReport:  # fmt: skip
     """Do queued jobs of all workspaces, the most wanted first, until none is left or a limit is reached.
 
-    runners  what does which kind; None for RUNNERS. Jobs of other kinds are left.
     Each job is claimed, done and marked; one that the limits end early, or an interruption, is queued again with what is left of it.
     Raises ModelError after FAILURES_MAX failures one after another: what was done before stands.
     """
     started = time.perf_counter()
     ends_at = time.monotonic() + seconds
     report = WorkReport()
-    known = find_runners() if runners is None else runners
+    known = find_runners()
     roots = dict(store.roots())
     failures = 0
     to_do = [(key, job) for key, job in list_open_jobs(store) if job.kind in known]

@@ -24,6 +24,7 @@ from clew.errors import ClewError
 from clew.sessions.processes import is_alive
 
 START_TIMEOUT_S, STOP_TIMEOUT_S = 10.0, 15.0
+HEALTH_TIMEOUT_S = 2.0  # of a daemon that runs; guess
 _started: list[subprocess.Popen[bytes]] = []  # by this process: one that ends is dead only once we have asked for it
 SUPERVISOR_SCRIPT, WORKER_MODULE = Path(__file__).parent / "supervise.py", "clew.adapters.http.worker"
 CLOCK_SKEW_S_MAX = 2.0  # by which a process's start as the system gives it may lie after the note of it
@@ -54,16 +55,15 @@ def build_supervisor_command(paths: DaemonPaths, *, is_detached: bool, required_
     return [sys.executable, "-I", "-S", str(SUPERVISOR_SCRIPT), json.dumps(spec)]
 
 
-def ensure_daemon(paths: DaemonPaths, *, timeout_s: float = START_TIMEOUT_S, required_file: Path | None = None) -> dict[str, Any]:
+def ensure_daemon(paths: DaemonPaths, *, required_file: Path | None = None) -> dict[str, Any]:
     """Return the health answer of a daemon of this release, started in the background if none runs.
 
-    timeout_s      how long to wait for its first answer.
     required_file  as in `build_supervisor_command`.
-    A running daemon of this release is kept, one of another release is replaced. Raises DaemonUnavailable where none answers in time,
-    NotReadable where its folders cannot be created.
+    A running daemon of this release is kept, one of another release is replaced. Raises DaemonUnavailable where none answers within
+    START_TIMEOUT_S, NotReadable where its folders cannot be created.
     """
     try:
-        health = request(paths, "GET", "/health", timeout_s=2.0)
+        health = request(paths, "GET", "/health", timeout_s=HEALTH_TIMEOUT_S)
         if health.get("version") == clew.__version__:
             return health
         stop_daemon(paths)
@@ -78,13 +78,13 @@ def ensure_daemon(paths: DaemonPaths, *, timeout_s: float = START_TIMEOUT_S, req
         cwd=paths.home,
     )
     _started.append(started)
-    deadline = time.monotonic() + timeout_s
+    deadline = time.monotonic() + START_TIMEOUT_S
     while True:
         try:
             return request(paths, "GET", "/health", timeout_s=max(0.1, deadline - time.monotonic()))
         except DaemonUnavailable:
             if time.monotonic() > deadline:
-                record_problem(paths, "daemon", f"did not answer within {timeout_s:g} s of its start", "late")
+                record_problem(paths, "daemon", f"did not answer within {START_TIMEOUT_S:g} s of its start", "late")
                 raise
             if started.poll() not in {None, 4}:  # 4: another one was quicker, and will answer
                 raise DaemonUnavailable(paths, f"ended with {started.returncode} as it started") from None
@@ -198,10 +198,10 @@ class RunningDaemon:
     health: dict[str, Any] | None
 
 
-def find_running_daemon(paths: DaemonPaths, *, timeout_s: float = 2.0) -> RunningDaemon | None:
-    """Return the daemon that serves this data folder, asked for its health within `timeout_s`; None where none runs."""
+def find_running_daemon(paths: DaemonPaths) -> RunningDaemon | None:
+    """Return the daemon that serves this data folder, asked for its health within HEALTH_TIMEOUT_S; None where none runs."""
     try:
-        health = request(paths, "GET", "/health", timeout_s=timeout_s)
+        health = request(paths, "GET", "/health", timeout_s=HEALTH_TIMEOUT_S)
     except DaemonUnavailable:
         health = None
     known = read_state(paths)

@@ -126,10 +126,10 @@ class LongActions:
         with self._lock:
             return self._actions.get(action_id)
 
-    def find_latest(self, kind: str, key: str | None = None, *, is_done: bool = False) -> Action | None:
-        """Return the action of this kind (and key) that was started last, or the last that is DONE; None where there is none."""
+    def find_latest(self, kind: str, *, is_done: bool = False) -> Action | None:
+        """Return the action of this kind that was started last, or the last that is DONE; None where there is none."""
         with self._lock:
-            found = [each for each in self._actions.values() if each.kind == kind and key in (None, each.key)]
+            found = [each for each in self._actions.values() if each.kind == kind]
         return next((each for each in reversed(found) if not is_done or each.state is ActionState.DONE), None)
 
     def cancel(self, action_id: str) -> Action | None:

@@ -25,7 +25,7 @@ clew compact 5f0c… --keep 98%
 @click.argument("session")
 @click.option("--at", metavar="RECORD", help="Cut before this record: its uuid or its 0-based line. Default: at the end.")
 @click.option("--earlier", "has_earlier", is_flag=True, help="Add turns of other sessions that are relevant for the last request.")
-@budget_option(is_required=False)
+@budget_option
 @click.option(
     "--keep",
     "level",

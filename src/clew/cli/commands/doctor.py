@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from clew.adapters.daemon_files import DaemonPaths
 from clew.cli import output
 from clew.cli.open import check_folder
 from clew.cli.options import FOLDER_TYPE, format_examples, json_option
 from clew.records.wording import format_count
-from clew.settings import claude_code_base_url, claude_code_dir, find_workspace, load_settings_leniently
+from clew.settings import find_workspace, load_settings_leniently
 
 
 @click.command(short_help="Find what is wrong, and say how to mend it.", epilog=format_examples("clew doctor"))
@@ -24,16 +22,10 @@ def command(path: Path, *, is_json: bool) -> int:
 
     The exit code is 1 if something is wrong.
     """
-    from clew.adapters.doctor import DoctorInput, run_checks
+    from clew.adapters.doctor import build_input, run_checks
 
     check_folder(path)
-    chosen = load_settings_leniently()
-    settings = chosen.settings
-    client = claude_code_dir().absolute()
-    said = (*chosen.warnings, *map(str, chosen.errors))
-    root = find_workspace(path)[1]
-    environment = DoctorInput(settings, DaemonPaths(settings.data_dir), client, root, shutil.which("claude"), claude_code_base_url(), said)
-    found = run_checks(environment)
+    found = run_checks(build_input(load_settings_leniently(), find_workspace(path)[1]))
     wrong = [each for each in found if each.is_wrong]
     if is_json:
         output.write_json({"is_well": not wrong, "findings": [asdict(each) for each in found]})

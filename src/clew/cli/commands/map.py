@@ -19,7 +19,7 @@ clew map src/store --table
 
 @click.command(short_help="An overview of the repository within a token budget.", epilog=format_examples(_EXAMPLE))
 @click.argument("path", type=FOLDER_TYPE, default=".", metavar="[PATH]")
-@budget_option(is_required=False)
+@budget_option
 @tokenizer_option
 @display_options
 def command(path: Path, *, budget_tokens: int | None, tokenizer: str | None, display: DisplayOptions) -> None:

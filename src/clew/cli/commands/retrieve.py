@@ -42,7 +42,7 @@ clew retrieve "where is a growing transcript resumed?" --as-of v0.1.0
 @click.command(short_help="One packet of code and memory for a question.", epilog=format_examples(_EXAMPLE))
 @click.argument("question")
 @repo_option
-@budget_option(is_required=False)
+@budget_option
 @click.option("--deadline-ms", type=Milliseconds(), metavar="N", help="Leave out stages that would take longer, and name them.")
 @tokenizer_option
 @click.option("--files", "is_files", is_flag=True, help="Answer with the ranked list of files alone, without their text.")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 import msgspec
 
 from clew.enrich.models.json_client import JsonClient
@@ -35,14 +32,14 @@ class _Reply(msgspec.Struct):
 class AnthropicModel:
     """Client of Anthropic's Messages API. No temperature is sent: the newest models refuse one. It gives no probabilities of tokens."""
 
-    def __init__(self, url: str, model: str, *, key: str, timeout_s: float, wait: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, url: str, model: str, *, key: str, timeout_s: float) -> None:
         if not key:
             raise NoModel(
                 "Anthropic's API asks for a key", "put it into the environment as ANTHROPIC_API_KEY, of a gateway as CLEW_MODEL_KEY"
             )
         headers = {"x-api-key": key, "anthropic-version": _VERSION}
         self.name = model
-        self._client = JsonClient(url, "/messages", headers, secret=key, timeout_s=timeout_s, wait=wait)
+        self._client = JsonClient(url, "/messages", headers, secret=key, timeout_s=timeout_s)
         self.place = self._client.place
 
     def complete(self, request: ModelRequest) -> ModelAnswer:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from starlette.responses import Response
 
-from clew.adapters.daemon_files import DaemonPaths
-from clew.adapters.doctor import DoctorInput, Finding, run_checks
+from clew.adapters.doctor import Finding, build_input, run_checks
 from clew.adapters.page.views.view import Form, Query, Viewer, page
 from clew.errors import ClewError
-from clew.settings import claude_code_base_url, claude_code_dir, find_workspace, load_settings_leniently
+from clew.settings import find_workspace, load_settings_leniently
 
 CHECKED_S = 30.0  # seconds after which the doctor's findings are made anew while the earlier ones are shown; guess
 _checked: tuple[float, list[Finding]] | None = None
@@ -70,13 +68,9 @@ def _check_beside(viewer: Viewer) -> None:
 
 def _check(viewer: Viewer) -> tuple[float, list[Finding]]:
     global _checked  # noqa: PLW0603 - a check of the whole file takes seconds, and every reader would wait for one
-    settings, chosen = viewer.engine.settings, load_settings_leniently()
     live = next((each for each in viewer.live.list_recent() if each.cwd and Path(each.cwd).is_dir()), None)
-    given = DoctorInput(
-        settings, DaemonPaths(settings.data_dir), claude_code_dir().absolute(), find_workspace(Path(live.cwd) if live else Path.home())[1],
-        shutil.which("claude"), claude_code_base_url(), (*chosen.warnings, *map(str, chosen.errors)),
-    )  # fmt: skip
-    made = time.time(), run_checks(given)
+    chosen = replace(load_settings_leniently(), settings=viewer.engine.settings)
+    made = time.time(), run_checks(build_input(chosen, find_workspace(Path(live.cwd) if live else Path.home())[1]))
     with _lock:
         _checked = made
     return made
