@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from clew.errors import NotReadable
+from clew.files import replace_file
 
 SOCKET_PATH_BYTES_MAX = 100  # bytes; Linux takes 107 and macOS 103, both with a closing zero
 SHORT_SOCKET_ROOT = "/tmp"
@@ -167,7 +168,7 @@ def read_address(paths: DaemonPaths) -> DaemonAddress | None:
 def _write_address(paths: DaemonPaths, address: DaemonAddress) -> DaemonAddress:
     paths.make_dirs()
     try:
-        write_private_file(paths.address, (json.dumps(asdict(address)) + "\n").encode())
+        replace_file(paths.address, (json.dumps(asdict(address)) + "\n").encode())
     except OSError as error:
         raise NotReadable(str(paths.address), error.strerror or str(error)) from error
     return address
@@ -221,12 +222,3 @@ def _free_port() -> int:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def write_private_file(path: Path, data: bytes) -> None:
-    """Write a file atomically with mode 0600. Raises OSError."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(data)
-    temporary.replace(path)

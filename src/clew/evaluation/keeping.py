@@ -9,7 +9,6 @@ of the data folder. A session whose transcript has not changed is not measured a
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -29,6 +28,7 @@ from clew.errors import ClewError
 from clew.evaluation.cases import EvaluationCase, find_case_lines, find_cases
 from clew.evaluation.needs import collapse_blanks, find_needs
 from clew.evaluation.prepared import PreparedCase
+from clew.files import replace_file
 from clew.packet.options import OriginalCache
 from clew.records import ObservationKind
 from clew.store.ports import LOCAL
@@ -118,7 +118,7 @@ class KeepCalibration:
                 problems.append(f"{path}: {problem}")
                 continue
             self._held.sessions[key] = _Session(stat.st_size, stat.st_mtime_ns, cuts)
-            self._write()
+            replace_file(self._path, msgspec.json.encode(self._held))
         return left, problems
 
     def find_threshold(self, level: float) -> float | None:
@@ -145,15 +145,6 @@ class KeepCalibration:
 
     def _cuts(self) -> Iterator[CutRates]:
         return (cut for session in self._held.sessions.values() for cut in session.cuts)
-
-    def _write(self) -> None:
-        part = self._path.with_name(f"{FILE_NAME}.{os.getpid()}")
-        try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            part.write_bytes(msgspec.json.encode(self._held))
-            part.replace(self._path)
-        finally:
-            part.unlink(missing_ok=True)
 
 
 def measure_transcript(path: Path) -> Iterator[tuple[EvaluationCase, list[float]]]:

@@ -6,13 +6,13 @@ session that it was made from. A purge of anything in a session drops all rows o
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection
 from pathlib import Path
 
 import msgspec
 
 from clew.errors import NotReadable
+from clew.files import replace_file
 
 LIST_NAME, SET_NAME = "training_sets.json", "set.json"
 
@@ -33,8 +33,10 @@ def register(data_dir: Path, folder: Path, described: TrainingSet) -> None:
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     known = list_sets(data_dir)
     if (whole := folder.resolve()) not in known:
-        _replace(data_dir / LIST_NAME, msgspec.json.format(msgspec.json.encode([str(each) for each in (*known, whole)])))
-    _replace(whole / SET_NAME, msgspec.json.format(msgspec.json.encode(described)))
+        replace_file(
+            data_dir / LIST_NAME, msgspec.json.format(msgspec.json.encode([str(each) for each in (*known, whole)])), is_durable=True
+        )
+    replace_file(whole / SET_NAME, msgspec.json.format(msgspec.json.encode(described)), is_durable=True)
 
 
 def list_sets(data_dir: Path) -> list[Path]:
@@ -67,7 +69,9 @@ def _drop(folder: Path, sessions: Collection[str]) -> int:
                 count += _drop_rows(path, sessions)
         if count:
             path = folder / SET_NAME
-            _replace(path, msgspec.json.format(msgspec.json.encode(TrainingSet(described.files, described.dropped + count))))
+            replace_file(
+                path, msgspec.json.format(msgspec.json.encode(TrainingSet(described.files, described.dropped + count))), is_durable=True
+            )
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as problem:
         raise NotReadable(str(path), f"holds rows of purged sessions perhaps: {' '.join(str(problem).split())}") from problem
     return count
@@ -81,18 +85,7 @@ def _drop_rows(path: Path, sessions: Collection[str]) -> int:
     kept = [row for row in rows if msgspec.json.decode(row, type=_Row).session not in sessions]
     if len(kept) < len(rows):
         lines = [bytes(row) for row in kept]
-        _replace(path, b"[\n" + b",\n".join(lines) + b"\n]\n" if is_array else b"".join(line + b"\n" for line in lines))
+        replace_file(
+            path, b"[\n" + b",\n".join(lines) + b"\n]\n" if is_array else b"".join(line + b"\n" for line in lines), is_durable=True
+        )
     return len(rows) - len(kept)
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write a file as a whole: a reader finds the old one or the new one, and after a kill one of them."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with part.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

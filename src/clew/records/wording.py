@@ -231,6 +231,11 @@ def format_size(size: int) -> str:
     return f"{size / 1e9:.1f} GB"
 
 
+def describe_time(at_ns: int) -> str:
+    """Return a time, nanoseconds since 1970, to the minute in UTC, as a person reads it."""
+    return f"{datetime.fromtimestamp(at_ns / 1e9, UTC):%Y-%m-%d %H:%M} UTC"
+
+
 def format_instant(at_ns: int) -> str:
     """Return a time, nanoseconds since 1970, in ISO form in UTC, to the second."""
     return datetime.fromtimestamp(at_ns // 1_000_000_000, UTC).isoformat().replace("+00:00", "Z")

@@ -6,7 +6,6 @@ folded. Folds survive a restart: each conversation has one file under `run/folds
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 import time
@@ -18,6 +17,7 @@ import msgspec
 
 from clew import usecases
 from clew.errors import ClewError
+from clew.files import replace_file
 from clew.records import Observation, ObservationKind
 from clew.sessions.context import DaemonContext
 from clew.transcript import window
@@ -79,7 +79,7 @@ class ShortenedOutputs:
             shown = self.context.get_engine().write(find_cwd(), arrivals).outputs
             made = [(wish.output, FoldedOutput(each.text, each.handle)) for wish, each in zip(wished, shown, strict=True)]
             folds = {**self._state.folds, **{output.key: fold for output, fold in made}}
-            self._write(msgspec.structs.replace(self._state, folds=folds))
+            replace_file(self.file, msgspec.json.encode(msgspec.structs.replace(self._state, folds=folds)), is_durable=True)
         except (ClewError, OSError) as error:
             self.context.record_error("gateway", error)
             return []
@@ -121,15 +121,6 @@ class ShortenedOutputs:
                 "gateway", f"the folds of {self.file.stem} cannot be read ({error}); that conversation goes on without them"
             )
             return ConversationState()
-
-    def _write(self, state: ConversationState) -> None:
-        self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        beside = self.file.with_suffix(".new")
-        with beside.open("wb") as stream:
-            stream.write(msgspec.json.encode(state))
-            stream.flush()
-            os.fsync(stream.fileno())
-        beside.replace(self.file)
 
 
 class ShortenedOutputRegistry:

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 import msgspec
 
+from clew.files import replace_file
 from clew.records import Packet
 from clew.sessions.processes import is_alive
 from clew.transcript.follow import ProgressReader
@@ -163,10 +164,7 @@ class LiveSessions:
             del live.seen[:-SEEN_HANDLES_MAX]
             data = msgspec.json.encode(live)
         with suppress(OSError):
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            beside = self.folder / f"{live.id}.{threading.get_ident()}"
-            beside.write_bytes(data)
-            beside.replace(self.folder / f"{live.id}.json")
+            replace_file(self.folder / f"{live.id}.json", data)
             if len(self._known) > _SESSIONS_MAX:
                 self._forget_oldest()
 

@@ -28,6 +28,7 @@ import msgspec
 
 from clew import __version__
 from clew.errors import ClewError, UsageError
+from clew.files import replace_file
 from clew.trial.outcome import SessionOutcome
 from clew.trial.plan import Assumptions, Plan, digest
 
@@ -153,10 +154,7 @@ class TrialLog:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write_new(self.folder / f"{trial_id}.secret", secret)
         _write_new(self.folder / f"{trial_id}.jsonl", msgspec.json.encode(_Line(plan=plan)) + b"\n")
-        beside = self.folder / f"{_CURRENT}.{os.getpid()}"
-        beside.unlink(missing_ok=True)
-        _write_new(beside, trial_id.encode())
-        beside.replace(self.folder / _CURRENT)
+        replace_file(self.folder / _CURRENT, trial_id.encode(), is_durable=True)
         found = self.read_current()
         assert found is not None
         return found

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
-from clew.records.wording import format_count
+from clew.records.wording import describe_time, format_count
 from clew.trial.log import Trial
 from clew.trial.outcome import SECONDARY
 from clew.trial.plan import Plan
@@ -94,11 +93,6 @@ def describe_additions(share: Share | None) -> str:
         f"{100 * share.value:.0f} % [{100 * share.low:.0f}, {100 * share.high:.0f}], in {format_count(share.groups, 'session')}. "
         "Some of them would have been found without."
     )
-
-
-def describe_time(at_ns: int) -> str:
-    """Return a time to the minute."""
-    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(at_ns / 1e9))
 
 
 def _compare(name: str, found: Interval | None, unit: str, factor: float, decimals: int, missing: str) -> MeasureLine:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from functools import cache, partial
 from math import inf
 from pathlib import Path
@@ -34,6 +33,7 @@ from clew.records import (
     make_handle,
     merge_spans,
 )
+from clew.records.wording import describe_time
 from clew.settings import Settings
 from clew.store.memory import MemoryStore
 from clew.store.ports import LOCAL, Reader, Snapshot, Writer
@@ -232,7 +232,7 @@ def render_progress(
         state = progress.tracker.state_with(answer) if answer else state
     state = _with_last_request(correct_state(state, progress.places, corrections))
     if unread_bytes:
-        when = datetime.fromtimestamp(progress.at_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M UTC") if progress.at_ns else "an unknown time"
+        when = describe_time(progress.at_ns) if progress.at_ns else "an unknown time"
         late = (
             f"As of {when}, record {progress.uuid} (line {progress.line + 1} of the transcript): the {unread_bytes / 1e6:.1f} MB "
             "behind it were not read in time, so later work is not here.\n\n"

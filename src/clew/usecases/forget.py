@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -14,6 +13,7 @@ import msgspec
 
 from clew import usecases
 from clew.errors import UnknownHandle
+from clew.files import replace_file
 from clew.lifecycle import forget as lifecycle
 from clew.lifecycle.forget import ForgetReport, ForgetRules
 from clew.lifecycle.training_sets import drop_sessions
@@ -94,10 +94,8 @@ def forget_when_idle(store: Writer, settings: Settings, may_go_on: Callable[[], 
     now.took_s = round(time.monotonic() - started, 3)
     for name in ("folded", "archived", "shortened", "packed", "saved", "expired", "lost"):
         setattr(now, name, getattr(now, name) + getattr(before, name))
-    fresh = forgetting_path(settings).with_name(f"{forgetting_path(settings).name}.{os.getpid()}")
     with suppress(OSError):  # it is only told, and the next pass begins at the start
-        fresh.write_bytes(msgspec.json.encode(now))
-        fresh.replace(forgetting_path(settings))
+        replace_file(forgetting_path(settings), msgspec.json.encode(now))
     return now
 
 

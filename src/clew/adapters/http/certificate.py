@@ -12,7 +12,8 @@ import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from clew.adapters.daemon_files import DaemonPaths, write_private_file
+from clew.adapters.daemon_files import DaemonPaths
+from clew.files import replace_file
 
 CERTIFICATE_YEARS = 10
 
@@ -35,7 +36,7 @@ def write_trust_bundle(paths: DaemonPaths) -> None:
     """Write the trust bundle for clients of the gateway: the certificates they trusted before, and this one. Raises OSError."""
     ensure_certificate(paths)
     others = paths.other_certificates.read_bytes() if paths.other_certificates.is_file() else b""
-    write_private_file(paths.trust_bundle, others.rstrip(b"\n") + b"\n" * bool(others) + paths.certificate.read_bytes())
+    replace_file(paths.trust_bundle, others.rstrip(b"\n") + b"\n" * bool(others) + paths.certificate.read_bytes())
 
 
 def _is_pair(paths: DaemonPaths) -> bool:
@@ -69,5 +70,5 @@ def _create(paths: DaemonPaths) -> None:
     )
     secret = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     paths.make_dirs()
-    write_private_file(paths.private_key, secret)
-    write_private_file(paths.certificate, certificate.public_bytes(serialization.Encoding.PEM))
+    replace_file(paths.private_key, secret)
+    replace_file(paths.certificate, certificate.public_bytes(serialization.Encoding.PEM))

@@ -16,7 +16,7 @@ from clew.cli.packets import render_for_stdout
 from clew.cli.record_status import format_importance, format_status, importance_to_json, record_to_json, status_to_json
 from clew.errors import StoreError, UsageError
 from clew.records import make_handle, outside_span
-from clew.records.wording import describe_reason
+from clew.records.wording import describe_reason, describe_time
 from clew.settings import find_workspace
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _packet_to_json(found: PacketExplanation) -> dict[str, Any]:
 def _packet_to_text(found: PacketExplanation) -> str:
     """Return a logged packet as lines: what was asked, what it cost, and each entry with its reasons and what became of it."""
     packet = found.packet
-    when = datetime.fromtimestamp(found.record.at_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    when = describe_time(found.record.at_ns)
     asked = " ".join(found.asked.split())[:_ASKED_CHARS] if found.prompt else "(not in the transcript yet)"
     told = f"{len(packet.entries)} added, {packet.tokens} tokens" if packet.entries else "nothing was added: nothing was likely enough"
     late = "" if packet.is_shown else "; too late: the agent did not read it"

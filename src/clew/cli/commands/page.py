@@ -9,6 +9,7 @@ import click
 
 from clew.cli import output
 from clew.cli.options import format_examples, json_option
+from clew.files import replace_file
 from clew.settings import data_dir
 
 _OPENER = """<!doctype html>
@@ -26,7 +27,7 @@ def command(*, is_printed: bool, is_json: bool) -> None:
 
     It starts the daemon if none runs. The browser is let in by a code that holds for two minutes and for one browser.
     """
-    from clew.adapters.daemon_files import DaemonPaths, write_private_file
+    from clew.adapters.daemon_files import DaemonPaths
     from clew.adapters.http import start
 
     paths = DaemonPaths(data_dir())
@@ -36,7 +37,7 @@ def command(*, is_printed: bool, is_json: bool) -> None:
     if not is_printed and not is_json and _has_screen():
         import webbrowser
 
-        write_private_file(paths.page_opener, _OPENER.format(url=url, code=opened["code"]).encode())
+        replace_file(paths.page_opener, _OPENER.format(url=url, code=opened["code"]).encode())
         if webbrowser.open(paths.page_opener.as_uri()):
             output.write_text(f"opened {url} in your browser; if nothing came up, go there and type {opened['code']}\n")
             return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from clew.cli import output
 from clew.cli.open import check_folder, open_engine
 from clew.cli.options import format_examples, json_option, repo_option
 from clew.records import Pin
+from clew.records.wording import describe_time
 
 if TYPE_CHECKING:
     from clew.lifecycle.marks import StoredMark
@@ -62,6 +62,6 @@ def _to_json(each: StoredMark[Pin]) -> dict[str, Any]:
 
 def _to_line(each: StoredMark[Pin]) -> str:
     """Return a pin as a line."""
-    when = datetime.fromtimestamp(each.record.at_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    when = describe_time(each.record.at_ns)
     handle = each.mark.record_id[: len(each.handle)]
     return f"{output.escape_control(f'[{handle}] {each.record.name}')} ({when}, session {each.record.session})\n"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ import click
 from clew.cli import output
 from clew.cli.open import check_folder, open_engine
 from clew.cli.options import format_examples, json_option, repo_option
-from clew.records.wording import format_count
+from clew.records.wording import describe_time, format_count
 
 if TYPE_CHECKING:
     from clew.usecases.copies import HeldCopy
@@ -70,8 +69,7 @@ def command(
 
 def _tell(each: HeldCopy) -> str:
     """Return in a line what a copy still holds, or what was erased from it."""
-    made = datetime.fromtimestamp(each.copy.made_ns / 1e9, UTC)
-    what = f"{each.copy.file} ({each.copy.kind} of {made:%Y-%m-%d %H:%M} UTC)"
+    what = f"{each.copy.file} ({each.copy.kind} of {describe_time(each.copy.made_ns)})"
     if each.why:
         return f"{what} {each.why}"
     if each.held:

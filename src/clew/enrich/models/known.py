@@ -6,13 +6,13 @@ One JSON file in the data folder, written anew as a whole. What cannot be read c
 from __future__ import annotations
 
 import hashlib
-import os
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 from clew.errors import BadModelFile
+from clew.files import replace_file
 
 FILE_NAME = "models.json"
 _BLOCK = 1 << 20
@@ -80,11 +80,5 @@ class KnownModels:
 
     def _write(self, known: _Known) -> None:
         """Write the file; a disk that is full or read-only costs a measurement and nothing else."""
-        part = self._path.with_name(f"{FILE_NAME}.{os.getpid()}")
-        try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            part.write_bytes(msgspec.json.format(msgspec.json.encode(known)))
-            part.replace(self._path)
-        except OSError:
-            with suppress(OSError):
-                part.unlink()
+        with suppress(OSError):
+            replace_file(self._path, msgspec.json.format(msgspec.json.encode(known)))

@@ -20,6 +20,7 @@ import xxhash
 
 from clew.enrich.models.llama_server import Continuation, LlamaServer
 from clew.errors import ModelRefused, StateNotKept
+from clew.files import replace_file
 
 FOLDER = "model_states"
 TOKENS_MIN = 256  # a shorter prefix is evaluated in seconds on any machine that runs the model at all; guess
@@ -184,10 +185,7 @@ class ModelStates:
         return self.folder / f"{name}.state"
 
     def _write(self, state: StoredState) -> None:
-        path = self.folder / f"{state.id}.json"
-        part = path.with_suffix(f".{os.getpid()}.note")
-        part.write_bytes(msgspec.json.encode(state))
-        part.replace(path)
+        replace_file(self.folder / f"{state.id}.json", msgspec.json.encode(state))
 
 
 def make_state_id(identity: ModelIdentity, tokens: Sequence[int]) -> str:
