@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from clew.adapters.claude_code import plugin_files
-from clew.adapters.claude_code.install import SCOPES, ClientFileInvalid, Installer, InstallOptions, InstallTarget, build_gateway_url
+from clew.adapters.claude_code.install import SCOPES, Installer, InstallOptions, InstallTarget, build_gateway_url
+from clew.adapters.claude_code.manifest import ClientFileInvalid
 from clew.adapters.daemon_files import DaemonPaths, ensure_address
 from clew.errors import UsageError
 from tests.adapters.daemon import repository

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from clew.adapters.claude_code.file_changes import FileReplacement, FilesNotWritable, apply_changes
-from clew.adapters.claude_code.install import SCOPES, ClientFileInvalid, Installer, InstallOptions, InstallResult, InstallTarget
+from clew.adapters.claude_code.install import SCOPES, Installer, InstallOptions, InstallResult, InstallTarget
+from clew.adapters.claude_code.manifest import ClientFileInvalid
 from clew.adapters.claude_code.plugin_files import TOOLS_PERMISSION
 from clew.adapters.daemon_files import DaemonPaths
 from tests.adapters.daemon import repository

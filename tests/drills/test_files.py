@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import clew
-from clew.adapters.claude_code.install import ClientFileInvalid
+from clew.adapters.claude_code.manifest import ClientFileInvalid
 from clew.adapters.daemon_files import DaemonPaths
 from clew.adapters.doctor import DoctorInput, Finding, run_checks
 from clew.adapters.hooks import HookHandlers
@@ -213,12 +213,13 @@ def test_settings_of_the_client_that_are_no_json_object_are_refused_and_left_alo
 OWN = {"cli/output", "codebase/languages/description", "recall/scores", "store/postgres/migrations", "store/sqlite/migrations/__init__",
        "store/tables/statements", "task/runners/formats", "task/vocabulary", "text/patterns", "text/secrets", "text/tokens",
        "transcript/reduce/output_kind", "adapters/claude_code/plugin_files", "adapters/claude_code/checks", "adapters/doctor",
-       "sessions/processes", "usecases/worker", "enrich/history"}  # fmt: skip
+       "sessions/processes", "usecases/worker", "enrich/history", "files"}  # fmt: skip
 """Modules that open files of the wheel, of the system, or to be written or locked alone."""
 DRILLED = {
     "adapters/claude_code/file_changes": "tests/adapters/test_install_shared.py",
     "adapters/claude_code/install": "tests/drills/test_files.py",
     "adapters/claude_code/managed": "tests/adapters/test_install_shared.py",
+    "adapters/claude_code/manifest": "tests/drills/test_files.py",
     "adapters/claude_code/plugin/clew/clew_ask": "tests/drills/test_files.py",
     "adapters/daemon_files": "tests/drills/test_files.py",
     "adapters/gateway/proxy": "tests/drills/test_files.py",

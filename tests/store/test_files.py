@@ -234,7 +234,7 @@ def test_a_read_only_disk_can_be_read(filled: Path) -> None:
             (record,) = look(store, "w").records_of_sources("file:a")
             assert look(store, "w").original(record.digest) == b"body"
             assert look(store, "w").documents.count == 1
-            assert store.describe_index_origin("w") == "snapshot"
+            assert store._indexes.describe_origin("w") == "snapshot"
 
 
 @pytest.mark.skipif(not shutil.which("mount") or os.getuid() != 0, reason="needs the right to mount")

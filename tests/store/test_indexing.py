@@ -44,7 +44,7 @@ def answer_of(path: Path) -> tuple[str, list[str], tuple]:
     with contextlib.closing(SqliteStore(path, is_read_only=True)) as store:
         index = look(store, "w").documents
         documents = sorted(index.id_of(doc) for doc in range(index.size) if index.alive[doc])
-        return store.describe_index_origin("w"), documents, index.parts
+        return store._indexes.describe_origin("w"), documents, index.parts
 
 
 def test_without_a_snapshot_the_index_is_built(store: SqliteStore, path: Path) -> None:
@@ -62,7 +62,7 @@ def test_a_snapshot_answers_as_a_built_index_does(store: SqliteStore, path: Path
     origin, *loaded = answer_of(path)
     assert origin == "snapshot"
     assert loaded == built
-    assert store.describe_index_origin("w") == "snapshot"
+    assert store._indexes.describe_origin("w") == "snapshot"
 
 
 def test_changes_are_laid_over_a_snapshot(store: SqliteStore, path: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_long_lived_reader_takes_up_a_newer_snapshot(store: SqliteStore, path:
         store.refresh("w")
 
         assert look(reader, "w").documents.count == 240
-        assert reader.describe_index_origin("w") == "snapshot"
+        assert reader._indexes.describe_origin("w") == "snapshot"
         store.apply("w", files(range(200, 300)))
         assert look(reader, "w").documents.count == 440
         assert look(reader, "w").documents.parts == look(store, "w").documents.parts

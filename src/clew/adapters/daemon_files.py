@@ -1,7 +1,6 @@
 """Files in the data folder by which the daemon and its callers find each other: socket, lock, address, certificate, problem journal.
 
-All lie in `run/`, which only its owner may enter. The loopback port and the gateway's key are created once and stay, because the
-client's
+All lie in `run/`, which only its owner may enter. The loopback port and the gateway's key are created once and stay, because the client's
 configuration names them; the token is renewed at each start. Standard library only: scripts that must start fast import this.
 """
 
@@ -92,8 +91,7 @@ class DaemonPaths:
     @property
     def fault(self) -> Path:
         """File that tells hook scripts not to ask the daemon for a while; written by a script that timed out, deleted by the daemon once
-        it
-        answers. Lies beside the socket, like `journal`.
+        it answers. Lies beside the socket, like `journal`.
         """
         return self.socket.parent / "fault"
 

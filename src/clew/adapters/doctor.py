@@ -1,8 +1,7 @@
 """Find faults of the daemon, the data folder and the clients for `clew doctor`, with why each matters and how to mend it.
 
 Changes nothing. A check is a function that yields findings, none where all is well. Their texts are in `findings.toml`; checks of one
-client
-are in its own module (`clew.adapters.clients`).
+client are in its own module (`clew.adapters.clients`).
 """
 
 from __future__ import annotations

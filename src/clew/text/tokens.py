@@ -49,7 +49,8 @@ class _Table:
 class TokenCounter:
     """Estimates how many tokens a text has for models of one tokenizer family; made by `make_counter`.
 
-    Counts add up, so a window can be planned from its pieces. With m = `count_unrounded`, s = `seam_tokens_max`, for all texts a, b:
+    Counts add up, so a window can be planned from its pieces. With m = `count_unrounded` and s the `seam` of the weights, for all texts
+    a, b:
 
         m(a) <= m(a + b) <= m(a) + m(b) + s, and m(a + b) == m(a) + m(b) when a is empty or ends in a newline.
 
@@ -81,11 +82,6 @@ class TokenCounter:
         if self.name == "chars4":
             return [-(-len(text) // 4) for text in texts]
         return [self._whole(total) for total in _totals(texts, _table(self.name))]
-
-    @property
-    def seam_tokens_max(self) -> float:
-        """The most tokens by which a text can exceed the sum of two pieces that it was cut into; 0.0 for `chars4`."""
-        return 0.0 if self.name == "chars4" else self._tokens(_table(self.name).seam)
 
     def _tokens(self, total: int) -> float:
         return total / _table(self.name).per_token

@@ -9,7 +9,8 @@ from typing import Any, cast
 
 import clew
 from clew.adapters.claude_code import managed, plugin_files
-from clew.adapters.claude_code.install import ClientFileInvalid, build_gateway_url, locate_settings, read_client_file, read_manifest
+from clew.adapters.claude_code.install import build_gateway_url, locate_settings
+from clew.adapters.claude_code.manifest import ClientFileInvalid, read_client_file, read_manifest
 from clew.adapters.claude_code.owned_entries import as_mapping
 from clew.adapters.clients.claude_code import MODS_MIN_VERSION, TESTED_VERSIONS, read_version
 from clew.adapters.daemon_files import read_address

@@ -1,7 +1,6 @@
 """Write several files, all or none.
 
-`check_writable` finds most obstacles beforehand; when a write fails all the same (full disk), earlier ones are undone. A file is
-replaced
+`check_writable` finds most obstacles beforehand; when a write fails all the same (full disk), earlier ones are undone. A file is replaced
 by a rename. A symbolic link stays, and its target is written. No temporary file is left.
 """
 

@@ -1,12 +1,9 @@
 """Connect Claude Code to clew, and undo that.
 
 The client's files are written in the form of its own `plugin install` (checked with 2.1.197 and 2.1.330), because its command also
-rewrites
-unrelated files. `installed.json` in the data folder stores, for each file, its bytes before and every entry that clew wrote.
-`uninstall`
-restores the bytes of a file that is as `init` left it; from a file that was changed since it removes only the entries that are as
-written,
-and reports the others.
+rewrites unrelated files. `installed.json` in the data folder stores, for each file, its bytes before and every entry that clew wrote.
+`uninstall` restores the bytes of a file that is as `init` left it; from a file that was changed since it removes only the entries that
+are as written, and reports the others.
 
 All files are read and checked for writability before the first is written; a write that fails undoes those before it.
 """
@@ -32,58 +29,27 @@ import msgspec
 import clew
 from clew.adapters.claude_code import file_changes, managed, owned_entries, plugin_files
 from clew.adapters.claude_code.file_changes import FileReplacement, FilesNotWritable
-from clew.adapters.claude_code.owned_entries import KeyPath, OwnedEntry, as_mapping
+from clew.adapters.claude_code.manifest import (
+    INSTALLATION_KEYS,
+    MANIFEST_NAME,
+    ClientFileInvalid,
+    FileRecord,
+    InstallManifest,
+    decode_bytes,
+    dump_object,
+    find_entries,
+    parse_object,
+    read_bytes,
+    read_client_file,
+    read_manifest,
+    restore_content,
+)
+from clew.adapters.claude_code.owned_entries import OwnedEntry, as_mapping
 from clew.adapters.daemon_files import DaemonAddress, DaemonPaths, ensure_address, read_address
 from clew.adapters.http import certificate
-from clew.errors import ClewError, NotReadable, UsageError
+from clew.errors import NotReadable, UsageError
 
 SCOPES = ("user", "project", "local")
-MANIFEST_NAME = "installed.json"
-INSTALLATION_KEYS = ["scope", "projectPath"]  # by these the client tells one installation of a plugin from another
-
-
-class ClientFileInvalid(ClewError):
-    """Raised when a file of the client, or clew's manifest, cannot be parsed; nothing is changed then."""
-
-    def __init__(self, path: Path, found: str) -> None:
-        self.path = path
-        super().__init__(f"{path}: {found}, so nothing was changed\nhint: mend the file, then call `clew init` again")
-
-
-class FileRecord(msgspec.Struct):
-    """Manifest record of one client file: its bytes before and after `init`, and the entries that are clew's.
-
-    before     base64, None where there was no file.
-    real       target of `path`, where it is a symbolic link.
-    entries    clew's; `containers` are key paths of objects and lists that were created for them.
-    key_paths  what an early release stored instead of entries; read, not written.
-    """
-
-    path: str
-    before: str | None
-    mode: int
-    after: str
-    scope: str
-    key_paths: list[KeyPath] = msgspec.field(name="places", default_factory=list[KeyPath])
-    real: str = ""
-    entries: list[OwnedEntry] = []
-    containers: list[KeyPath] = []
-
-
-class InstallManifest(msgspec.Struct):
-    """Everything that `init` did on this machine, as stored in `installed.json`.
-
-    files           configuration files of clients to which clew added entries.
-    folders, trees  folders that `init` created: `folders` are deleted once they are empty, `trees` with all they hold.
-    projects        repositories with an installation of their own; starter  the command that starts the daemon.
-    """
-
-    files: list[FileRecord] = msgspec.field(name="touched", default_factory=list[FileRecord])
-    folders: list[str] = []
-    trees: list[str] = []
-    projects: list[str] = []
-    version: str = ""
-    starter: list[str] = []
 
 
 @dataclass(slots=True)
@@ -172,11 +138,11 @@ class PlannedChanges:
         """Return the draft of a file, read at the first call. Raises ClientFileInvalid, FilesNotWritable."""
         found = file_changes.resolve_links(path)
         if found not in self.drafts:
-            value, now = read_client_file(path), _bytes(found)
+            value, now = read_client_file(path), read_bytes(found)
             known = self._known.get(path) or self._by_real.get(str(found))
             draft = FileDraft(path, now, value, known, now, [])
             if known is not None:
-                left = _restore_content(known, now)
+                left = restore_content(known, now)
                 draft.before = left.data
                 draft.entries = [*left.removed, *left.changed]
             self.drafts[found] = draft
@@ -338,13 +304,13 @@ class Installer:
         draft = drafts.get_draft(path)
         permissions = as_mapping(draft.value.get("permissions"))
         rule = OwnedEntry(["permissions", "allow"], plugin_files.TOOLS_PERMISSION, is_element=True)
-        before = _entries_of(draft.record)[0] if draft.record is not None else []
+        before = find_entries(draft.record)[0] if draft.record is not None else []
         was_removed = any(each.has_same_target(rule) for each in before) and not any(each.has_same_target(rule) for each in draft.entries)
         for name in ("deny", "ask"):
             if plugin_files.TOOLS_PERMISSION in _strings(permissions.get(name)):
                 self.result.notes.append(f"{path}: permissions.{name} names clew's tools, so they were not allowed")
                 return
-        if was_removed and draft.current != _decoded(cast("FileRecord", draft.record).before):
+        if was_removed and draft.current != decode_bytes(cast("FileRecord", draft.record).before):
             hint = f"add {plugin_files.TOOLS_PERMISSION!r} to permissions.allow for the tools to be used without a question"
             self.result.notes.append(f"{path}: the permission for clew's tools was taken out since, and was not granted again; {hint}")
             return
@@ -414,8 +380,8 @@ class Installer:
 
     def _record_file(self, draft: FileDraft, scope: str) -> FileReplacement:
         """Add a draft's bytes and entries to the manifest, and return the change that writes the file."""
-        same = draft.current is not None and json.dumps(draft.value) == json.dumps(_parsed(draft.current))
-        data = draft.current if same and draft.current is not None else _dumped(draft.value, draft.current)
+        same = draft.current is not None and json.dumps(draft.value) == json.dumps(parse_object(draft.current))
+        data = draft.current if same and draft.current is not None else dump_object(draft.value, draft.current)
         found = file_changes.resolve_links(draft.path)
         mode = stat.S_IMODE(found.stat().st_mode) if draft.current is not None else 0o600
         noted = FileRecord(
@@ -426,7 +392,7 @@ class Installer:
             draft.record.scope if draft.record is not None else scope,
             real=str(found),
             entries=draft.entries,
-            containers=owned_entries.find_created_containers(_parsed(draft.before), draft.value, draft.entries),
+            containers=owned_entries.find_created_containers(parse_object(draft.before), draft.value, draft.entries),
         )
         others = [each for each in self.manifest.files if each is not draft.record]
         self.manifest.files = [*others, noted]
@@ -498,11 +464,11 @@ class Installer:
 
     def _restore_at(self, path: Path, touched: FileRecord, named: Path) -> bool:
         try:
-            now = _bytes(file_changes.resolve_links(path))
-            left = _restore_content(touched, now)
+            now = read_bytes(file_changes.resolve_links(path))
+            left = restore_content(touched, now)
         except (OSError, ClientFileInvalid, FilesNotWritable) as error:
             what = str(error).partition(", so nothing")[0]
-            self.result.notes.append(f"{what}; {_by_hand(touched.entries or _entries_of(touched)[0])} of {path} by hand")
+            self.result.notes.append(f"{what}; {_by_hand(touched.entries or find_entries(touched)[0])} of {path} by hand")
             return True
         if now is None:
             if touched.before is not None or path != named:
@@ -528,56 +494,6 @@ class Installer:
         else:
             self.result.actions.append(f"took what is ours out of {path}, which was changed since")
         return True
-
-
-@dataclass(frozen=True, slots=True)
-class RestoredFile:
-    """Bytes of a file after clew's entries were removed; `is_original` where they are those from before `init`."""
-
-    data: bytes | None
-    removed: list[OwnedEntry]
-    changed: list[OwnedEntry]
-    is_original: bool
-
-
-def _restore_content(touched: FileRecord, now: bytes | None) -> RestoredFile:
-    """Return what remains of a file's bytes without clew's entries. Raises ClientFileInvalid where they are no JSON."""
-    entries, containers, before = _entries_of(touched)
-    if now is None or now == before:
-        return RestoredFile(now, [], [], is_original=True)
-    if now == _decoded(touched.after) and before == _decoded(touched.before):
-        value = _parsed(now)
-        left = owned_entries.remove_entries(value, entries, containers)
-        return RestoredFile(before, left.removed, left.changed, is_original=True)
-    try:
-        value = _parsed(now)
-    except ValueError as error:
-        raise ClientFileInvalid(Path(touched.path), f"is no JSON any more ({error})") from error
-    left = owned_entries.remove_entries(value, entries, containers)
-    if before is None and not left.value:
-        return RestoredFile(None, left.removed, left.changed, is_original=True)
-    if before is not None and left.value == _parsed(before):
-        return RestoredFile(before, left.removed, left.changed, is_original=True)
-    return RestoredFile(_dumped(left.value, now) if left.removed else now, left.removed, left.changed, is_original=False)
-
-
-def _entries_of(touched: FileRecord) -> tuple[list[OwnedEntry], list[KeyPath], bytes | None]:
-    """Return clew's entries and containers in a file, and its bytes before.
-
-    An early release stored no entries, and did not renew "before" when it wrote a file twice. So where its "after" holds entries of
-    others,
-    "after" without clew's entries is what was there before.
-    """
-    before = _decoded(touched.before)
-    if touched.entries or not touched.key_paths:
-        return touched.entries, touched.containers, before
-    was, after = _parsed(before), _parsed(_decoded(touched.after))
-    entries = owned_entries.derive_entries(was, after, touched.key_paths, (plugin_files.TOOLS_PERMISSION,), INSTALLATION_KEYS)
-    containers = owned_entries.find_created_containers(was, after, entries)
-    left = owned_entries.remove_entries(after, entries, containers)
-    if left.value != was:
-        before = _dumped(left.value, _decoded(touched.after))
-    return entries, containers, before
 
 
 def _by_hand(entries: list[OwnedEntry]) -> str:
@@ -616,65 +532,6 @@ def is_gateway_url(url: str) -> bool:
 def _base_url_in(value: Mapping[str, Any]) -> str:
     """Return the API base URL in a settings value, "" for none."""
     return str(as_mapping(value.get("env")).get("ANTHROPIC_BASE_URL") or "")
-
-
-def read_manifest(paths: DaemonPaths) -> InstallManifest:
-    """Return the stored manifest, an empty one where clew is not installed. Raises ClientFileInvalid where it cannot be parsed."""
-    path = paths.home / MANIFEST_NAME
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=InstallManifest)
-    except FileNotFoundError:
-        return InstallManifest()
-    except (OSError, msgspec.DecodeError, msgspec.ValidationError, RecursionError) as error:
-        raise ClientFileInvalid(path, str(error)) from error
-
-
-def read_client_file(path: Path) -> dict[str, Any]:
-    """Return the JSON object in a client's file, {} where it is missing or empty. Raises ClientFileInvalid for anything else."""
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise ClientFileInvalid(path, error.strerror or str(error)) from error
-    if not data.strip():
-        return {}
-    try:
-        told = json.loads(data.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise ClientFileInvalid(path, f"is no JSON ({error})") from error
-    if not isinstance(told, dict):
-        raise ClientFileInvalid(path, "is no JSON object")
-    return cast("dict[str, Any]", told)
-
-
-def _parsed(data: bytes | None) -> dict[str, Any]:
-    if data is None or not data.strip():
-        return {}
-    told = json.loads(data.decode("utf-8-sig"))
-    return cast("dict[str, Any]", told) if isinstance(told, dict) else {}
-
-
-def _dumped(value: dict[str, Any], before: bytes | None) -> bytes:
-    """Return a value as JSON in the style of `before`: its indent and its line ends."""
-    indent: int | str = 2
-    for line in (before or b"").splitlines()[1:2]:
-        lead = line[: len(line) - len(line.lstrip())]
-        indent = "\t" if lead.startswith(b"\t") else len(lead) or 2
-    try:
-        text = json.dumps(value, indent=indent, ensure_ascii=False) + "\n"
-        text.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can hold as an escape alone
-        text = json.dumps(value, indent=indent) + "\n"
-    return text.replace("\n", "\r\n").encode() if before and b"\r\n" in before else text.encode()
-
-
-def _decoded(kept: str | None) -> bytes | None:
-    return None if kept is None else base64.b64decode(kept)
-
-
-def _bytes(path: Path) -> bytes | None:
-    return path.read_bytes() if path.is_file() else None
 
 
 def _strings(value: object) -> list[str]:

@@ -1,9 +1,8 @@
 """Track and remove clew's entries in another program's JSON file.
 
-An entry is one key of an object, or one element of a list. Compared are the value before clew, the value that clew wrote and the
-present
-value: an entry is removed only while it is as clew wrote it; what the user removed is not added again, what the user changed stays.
-Pure functions over parsed JSON; no file is touched.
+An entry is one key of an object, or one element of a list. Compared are the value before clew, the value that clew wrote and the present
+value: an entry is removed only while it is as clew wrote it; what the user removed is not added again, what the user changed stays. Pure
+functions over parsed JSON; no file is touched.
 """
 
 from __future__ import annotations

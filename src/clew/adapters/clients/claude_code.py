@@ -185,7 +185,7 @@ def _on_turn_end(policy: SessionPolicy, payload: HookPayload, live: LiveSession)
 def _restore_full_hooks(policy: SessionPolicy) -> None:
     """Write all hooks again for the next session: the plugin was written for a client with mods, and none ran in this session."""
     from clew.adapters.claude_code import plugin_files  # lazy: it renders the tools, which a prompt need not wait for
-    from clew.adapters.claude_code.install import read_manifest  # lazy: likewise
+    from clew.adapters.claude_code.manifest import read_manifest  # lazy: likewise
     from clew.adapters.daemon_files import DaemonPaths  # lazy: likewise
 
     paths = DaemonPaths(policy.context.settings.data_dir)

@@ -1,8 +1,7 @@
 """Route HTTP requests of hooks, mods and the command line to handlers, each within the time that its caller can wait.
 
-Handlers are plain functions that run in threads. One that raises or is late is answered with `{}`, on which the client's session goes
-on as
-without clew; a late handler finishes in the background, and the problem is recorded for `clew doctor`.
+Handlers are plain functions that run in threads. One that raises or is late is answered with `{}`, on which the client's session goes on
+as without clew; a late handler finishes in the background, and the problem is recorded for `clew doctor`.
 """
 
 from __future__ import annotations

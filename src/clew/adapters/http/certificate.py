@@ -1,8 +1,7 @@
 """Create and verify the TLS certificate of the daemon's loopback port.
 
 Any user of the machine can take a port while the daemon is down. So loopback speaks TLS only, with a key that only this user can read,
-and
-callers trust its certificate alone: a foreign listener learns nothing, not even the token.
+and callers trust its certificate alone: a foreign listener learns nothing, not even the token.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Refuse requests of other users and of web pages.
 
-The kernel tells which user is at the other end of the Unix socket: others are refused (`OwnerOnlyProtocol`). On loopback every user
-and every web page can connect: there a token is required, Host must be loopback's own name (else a page whose name was bound to
-127.0.0.1
+The kernel tells which user is at the other end of the Unix socket: others are refused (`OwnerOnlyProtocol`). On loopback every user and
+every web page can connect: there a token is required, Host must be loopback's own name (else a page whose name was bound to 127.0.0.1
 could ask), requests with an Origin come from a page and are refused, and hooks are refused in any case.
 """
 

@@ -24,7 +24,7 @@ import uvloop
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import clew
-from clew.adapters.claude_code.install import read_manifest
+from clew.adapters.claude_code.manifest import read_manifest
 from clew.adapters.daemon_files import DaemonPaths, rotate_token
 from clew.adapters.hooks import HookHandlers, create_daemon_context
 from clew.adapters.http import certificate

@@ -1,9 +1,8 @@
 """Serve the tools over MCP by the official SDK, inside the daemon.
 
 Imported at the first request, because the SDK takes about a second to import. Stateless, with plain JSON answers: headers tell which
-session
-asks, so no client has to hold a connection. A tool returns text only: given structured content as well, a client's model would read
-that.
+session asks, so no client has to hold a connection. A tool returns text only: given structured content as well, a client's model would
+read that.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Serve the page's views to the one browser that is let in.
 
-A view is a plain function that runs in a thread: it asks the engine, and returns HTML. At most HEAVY_VIEWS_MAX work at a time, so that
-hooks, which the same process answers, are not kept waiting. Whatever fails becomes a page that says so.
+A view is a plain function that runs in a thread: it asks the engine, and returns HTML. At most HEAVY_VIEWS_MAX work at a time: the page's
+process has an interpreter of its own, but hooks share the machine's cores with it. Whatever fails becomes a page that says so.
 """
 
 from __future__ import annotations

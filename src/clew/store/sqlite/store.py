@@ -173,10 +173,6 @@ class SqliteStore:
                 raise StoreUnwritable(self._indexes.folder, error.strerror or str(error)) from error
             self.refresh(key)
 
-    def describe_index_origin(self, workspace: str) -> str:
-        """Return in words where the index in memory came from, such as "snapshot"; "" if there is none."""
-        return self._indexes.describe_origin(workspace)
-
     def close(self) -> None:
         """Close all connections after the write under way; indexes that were handed out stay usable."""
         with self._write_lock, self._pool_lock:

@@ -20,7 +20,7 @@ SESSIONS_MAX = 4  # drawn; the others are named
 TURNS_MAX = 24  # of one window, the latest
 DEAD_MAX = 8
 BAR_WIDTH = 600.0
-READ_BYTES_MAX = 1_000_000  # a longer transcript is shown as it is stored: reading it at each change would keep hooks waiting
+READ_BYTES_MAX = 1_000_000  # a longer transcript is shown as it is stored: reading it at each change would take a core
 SOURCES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("user", ("prompt", "answer", "rejection")),
     ("agent", ("message", "plan", "todo", "agent", "claim")),
