@@ -40,12 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--kills", type=int, default=0, help="of clients, and of the server")
     parser.add_argument("--load-s", type=float, default=0, help="seconds of the load of 50 agents, ten requests a second")
     parser.add_argument("--load-records", type=int, default=20_000)
+    parser.add_argument("--kept", type=Path, help="folder of embedded stores that are used again, or filled and left there")
     parser.add_argument("--results", type=Path, default=RESULTS)
     given = parser.parse_args(arguments)
     sizes = [int(size) for size in given.records.split(",") if size]
     figures: dict[str, Any] = {"load_average_before": round(os.getloadavg()[0], 1)}
     if sizes:
-        figures["embedded"] = _measure_sizes(sizes, "")
+        figures["embedded"] = _measure_sizes(sizes, "", given.kept)
     if given.postgres or given.kills or given.load_s:
         from bench.store import kills, load
         from bench.store.servers import Server
@@ -81,11 +82,12 @@ def _repeatable(given: argparse.Namespace) -> list[str]:
     return options + ([f"--load-s={given.load_s:g}", f"--load-records={given.load_records}"] if given.load_s else [])
 
 
-def _measure_sizes(sizes: Sequence[int], address: str) -> dict[str, Any]:
+def _measure_sizes(sizes: Sequence[int], address: str, kept: Path | None = None) -> dict[str, Any]:
     found: list[dict[str, Any]] = []
     for size in sizes:
         print(f"{'postgres' if address else 'embedded'} {size:,} …", file=sys.stderr, flush=True)
         command = [sys.executable, "-m", "bench.store.measures", str(size), *(["--address", address] if address else [])]
+        command += ["--kept", str(kept)] if kept else []
         found.append(json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout))
     return {"sizes": found, "grows_with_records_to_the_power_of": _fit(found) if len(found) > 1 else {}}
 

@@ -181,6 +181,32 @@ def test_an_updated_index_equals_one_built_anew(versions: list[dict[str, list[tu
             assert scores(index, word) == scores(rebuilt, word)
 
 
+def test_many_changes_one_by_one_are_few_layers_that_equal_an_index_built_anew() -> None:
+    """Each file is written, and every third of them once more."""
+    index, held = Documents.build([]), dict[str, tuple[PartKey, bytes]]()
+    for number in [*range(60), *range(0, 60, 3)]:
+        path, body = f"f{number}.py", f"{WORDS[number % 10]} {'again' if f'f{number}.py' in held else ''}"
+        new = part(path, document(path, f"name{number}", body, uses=(f"name{number // 2}",)))
+        index = index.updated([held[path][0]] if path in held else [], [new])
+        held[path] = new
+
+    rebuilt = Documents.build(held.values())
+    assert len(index.shards) <= 8
+    assert (index.parts, links(index)) == (rebuilt.parts, links(rebuilt))
+    assert [scores(index, word) for word in (*WORDS, "again")] == [scores(rebuilt, word) for word in (*WORDS, "again")]
+
+
+def test_a_word_of_too_many_records_ranks_what_a_rarer_one_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And finds by itself where the question holds no rarer one."""
+    bodies = {f"n{number}": "budget budget token" if number == 1 else "budget token" if number == 2 else "budget" for number in range(9)}
+    index = Documents.build([part(f"{name}.py", document(f"{name}.py", name, body)) for name, body in bodies.items()])
+    both, one = scores(index, "budget token"), scores(index, "budget")
+    monkeypatch.setattr("clew.store.bm25.FINDING_RECORDS_MAX", 5)
+
+    assert scores(index, "budget token") == {key: both[key] for key in (make_id("n1.py", "n1"), make_id("n2.py", "n2"))}
+    assert scores(index, "budget") == one
+
+
 def test_half_a_surrogate_pair_and_bytes_that_are_not_utf_8_are_words_like_others() -> None:
     """A transcript may hold the first, a file name the second."""
     index = Documents.build([part("a\udcff.py", document("a\udcff.py", "caller\ud83d", "budget \ud83d", uses=("x\ud83d",)))])
