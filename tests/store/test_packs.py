@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -67,6 +68,29 @@ def test_what_a_transcript_brings_is_stored_together_and_read_back(tmp_path: Pat
         store.apply("w", [delta])
         assert look(store, "w").originals([blob.digest for blob in blobs]) == {blob.digest: blob.data for blob in blobs}
     assert find_damage(path) == []
+
+
+def test_a_database_that_sqlite_wrote_anew_is_smaller_and_holds_the_same(tmp_path: Path) -> None:
+    """As docs/forgetting.md has a user do it after a purge."""
+    path, chance, originals = tmp_path / "clew.db", random.Random(4), dict[str, bytes]()
+    with closing(SqliteStore(path)) as store:
+        store.open_workspace("w", "/w")
+        for number in range(30):
+            blobs, delta = make_turn(chance, number, is_first=not number)
+            store.apply("w", [delta])
+            originals |= {blob.digest: blob.data for blob in blobs}
+        doomed = look(store, "w").records_of_sources(SOURCE)[10:]
+        store.purge("w", [record.id for record in doomed], "a secret", 5)
+        for record in doomed:
+            originals.pop(record.full_text.blob, None)
+    before = path.stat().st_size
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("VACUUM")
+
+    assert path.stat().st_size < before / 2
+    assert find_damage(path) == []
+    with closing(SqliteStore(path)) as store:
+        assert look(store, "w").originals(list(originals)) == originals
 
 
 def test_an_original_that_would_fill_a_pack_stands_alone(tmp_path: Path) -> None:
