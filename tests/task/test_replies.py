@@ -192,3 +192,16 @@ def test_a_report_of_finished_work_is_recognised(message: str) -> None:
 )  # fmt: skip
 def test_what_leaves_something_open_is_no_report(message: str) -> None:
     assert find_completion(message) == ""
+
+
+def test_a_number_chooses_from_a_numbered_table_and_not_from_bullets_behind_it() -> None:
+    table = "| # | Title |\n|---|---|\n| 1 | Offload it |\n| 2 | Switch the keys |"
+    message = f"{table}\n\nReply with a number, or:\n- `area` to filter\n- `q` to exit"
+    reply = read_reply("2", message)
+
+    assert reply is not None
+    assert [option.text for option in reply.chosen] == ["Switch the keys"]
+
+
+def test_the_evidence_of_finished_work_is_more_than_a_heading() -> None:
+    assert find_completion("**Implemented:**\n- the end of a session is recorded") == "**Implemented:** - the end of a session is recorded"

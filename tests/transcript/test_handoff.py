@@ -443,3 +443,42 @@ def test_what_probably_binds_but_not_surely_is_not_called_a_constraint() -> None
 
     assert "## Constraints, in the user's words\n- Never push to main." in text
     assert "## Also said by the user\n- Make sure the extension runs." in text
+
+
+def test_a_file_is_named_once_and_a_folder_of_files_not_at_all() -> None:
+    """A name that is the end of another path says nothing more, nor does a folder of what is listed."""
+    names = ("src/shop/cart.py", "shop/cart.py", "cart.py", "src/shop", "src/shop/tax.py", "Makefile")
+    state = replace(STATE, files=(), working_set=tuple(WorkingFile(name, "read", at) for at, name in enumerate(names)))
+    listed = handoff(state, len, 4_000).partition("## Files read or named, latest first\n")[2].partition("\n")[0].split(", ")
+
+    assert sorted(listed) == ["Makefile", "src/shop/cart.py", "src/shop/tax.py"]
+
+
+def test_an_earlier_request_that_an_answer_shows_stands_once() -> None:
+    """It says more with the question that it answers; a picture alone says nothing."""
+    goals = tuple(
+        UserStatement(text, f"u{at}", at)
+        for at, text in enumerate(("Write the design.", "put it in the handler", "[image: image/png]", "Now review it."))
+    )
+    reply = UserReply("Where should it go?", "put it in the handler", uuid="u1", seq=1)
+    text = handoff(replace(STATE, goals=goals, constraints=(), replies=(reply,)), len, 4_000)
+
+    assert text.count("put it in the handler") == 1
+    assert "[image" not in text
+
+
+def test_a_rule_in_what_the_user_answered_stands_once_though_the_agents_words_are_long() -> None:
+    """What the agent had offered stands beside it and does not count."""
+    goals = (UserStatement("Plan it.", "u0"), UserStatement("1. just point the subagent at the comment", "u1", 1))
+    rule = UserStatement("just point the subagent at the comment", "u1", 1)
+    reply = UserReply("Which approach? " * 9, "1. just point the subagent at the comment", "**Subagent** " * 20, "u1", 1)
+    text = handoff(replace(STATE, goals=goals, constraints=(rule,), replies=(reply,)), len, 6_000)
+
+    assert text.count("just point the subagent") == 1
+
+
+def test_documents_need_no_check() -> None:
+    written = replace(STATE, files=(FileState("docs/plan.md", FileStatus.WRITTEN, seq=9),), checks=(), open_errors=())
+
+    assert "no check was seen" not in handoff(written, len, 4_000)
+    assert "no check was seen" in handoff(replace(written, files=(FileState("src/cart.py", FileStatus.WRITTEN, seq=9),)), len, 4_000)

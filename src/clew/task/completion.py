@@ -35,8 +35,9 @@ def find_completion(message: str) -> str:
         if bare and _done().fullmatch(bare):
             # Looked at last, since it takes longest.
             said = sentence.strip()
-            if said.endswith((":", "：")):  # with what is done behind it
-                said = next(line for line in plain.split("\n") if said in line).strip()
+            if said.rstrip("*_").endswith((":", "：")):  # with what is done behind it
+                behind = plain[plain.index(said) + len(said) :].lstrip().partition("\n")[0]
+                said = f"{said} {behind}".strip()
             return "" if _open().search(folded) else said[:EVIDENCE_CHARS_MAX]
     return ""
 

@@ -104,10 +104,11 @@ def read_reply(words: str, message: str) -> Reply | None:
 
 def read_options(message: str) -> list[OfferedOption]:
     """Return the options of the last list in a message of the agent, in order; [] where it lists fewer than two."""
-    for form in (_OPTION, _BULLET):
-        if len(found := _listed_options(message, form)) >= 2:
-            return found
-    for found in (_tabled_options(message), _inline_options(message)):
+    if len(found := _listed_options(message, _OPTION)) >= 2:
+        return found
+    if len(found := _tabled_options(message)) >= 2:  # before bullets: those behind it say what else can be answered
+        return found
+    for found in (_listed_options(message, _BULLET), _inline_options(message)):
         if len(found) >= 2:
             return found
     return []

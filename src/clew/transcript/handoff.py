@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -33,6 +33,7 @@ from clew.records import (
     UserReply,
     UserStatement,
     Verdict,
+    WorkingFile,
     WorkPlace,
     clew_span,
     join_text,
@@ -56,6 +57,7 @@ SAID_TOKENS_MIN = 40  # guess: a line with its heading
 
 CountTokens = Callable[[str], int]
 _WORD = re.compile(r"\w+")
+_ONLY_IMAGES = re.compile(r"(?:\[image: [\w/+.-]+\]\s*)+")  # as the dialect has a picture in a prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,13 @@ class _Budget:
         self._spent[entry.section] = self._spent.get(entry.section, 0) + before - self.room
         return has_bought
 
+    def is_answered(self, entry: _Entry) -> bool:
+        """Return whether an earlier request stands already among the answers that were bought."""
+        request = entry.text.removeprefix("- ").removesuffix(" …")
+        return entry.section == _EARLIER and any(
+            request in each.text.replace(" | ", " ") for each in self.shown if each.section == _ANSWERS
+        )
+
     def handle(self, uuid: str) -> str:
         """The handle by which the record with this uuid is unfolded; the uuid itself where there is none."""
         return self.handles.get(uuid, uuid)
@@ -198,7 +207,8 @@ def render_handoff(
     budget = _Budget(count, budget_tokens, handles or {}, count(render(fenced)) - count(join_text(fenced)))
     entries = sorted(_entries(state), key=lambda entry: entry.rank)
     _buy_request(state, budget, sum(count(entry.text + "\n") for entry in entries))
-    request = _joined_words(" ".join(entry.text for entry in budget.shown))
+    asked = (span.text for entry in budget.shown for span in entry.spans if span.author is Author.USER)
+    request = _joined_words(" ".join(asked))
     entries = [entry for entry in entries if entry.section not in _RULES or not _is_most_of(entry.text.removeprefix("- "), request)]
     for entry in entries:
         if entry.section == _REMAINS:
@@ -215,9 +225,10 @@ def render_handoff(
     ]
     _buy_ends(budget, _REPORTS, reports, int(REPORTS_SHARE * budget_tokens), is_both=True)
     rest = [entry for entry in entries if entry.section != _REMAINS]
-    late = [entry for entry in rest if not budget.buy_within_share(entry)]  # so that one long list crowds out no other
+    # First within shares, so that one long list crowds out no other.
+    late = [entry for entry in rest if not budget.is_answered(entry) and not budget.buy_within_share(entry)]
     for entry in late:
-        if entry.section not in _LAST_BOUGHT:
+        if entry.section not in _LAST_BOUGHT and not budget.is_answered(entry):
             budget.buy(entry)
     _buy_ends(budget, _SAID, said, budget.room, first=told)
     for entry in late:
@@ -265,12 +276,16 @@ def _entries(state: TaskState) -> Iterator[_Entry]:
     of_request = {reply.uuid for reply in _replies_of(state)}
     yield from _listed(_ANSWERS, [_answer_line(reply) for reply in state.replies if reply.uuid not in of_request or not reply.is_typed])
     said = shown | ended.keys() | {goal.text for goal in goals[:1]}
-    earlier = [goal for goal in goals if goal.text not in said and f"- {_joined_words(goal.text)}" not in rules]
+    earlier = [
+        goal
+        for goal in goals
+        if goal.text not in said and not _ONLY_IMAGES.fullmatch(goal.text.strip()) and f"- {_joined_words(goal.text)}" not in rules
+    ]
     distinctive = _by_distinctive_words(goals)
     for at, goal in enumerate(earlier):
         yield _entry(_EARLIER, at, distinctive.index(goal), f"- {_request_line(goal)}")
     changed_paths = {file.path for file in state.files if file.state is not FileStatus.REVERTED}
-    seen = [file for file in state.working_set if file.path not in changed_paths]
+    seen = _files_once(state.working_set, changed_paths)
     # What was read before what was only found or named, the newest first; what lies outside the work last.
     ordered = sorted(seen, key=lambda file: (file.path.startswith(("/", "~")), file.last in ("search", "mention"), -file.seq))
     for at, file in enumerate(ordered):
@@ -286,6 +301,17 @@ def _entries(state: TaskState) -> Iterator[_Entry]:
     yield from _listed(_COMMANDS, [f"- `{command}`" for command in state.commands_ok if command not in known])
     names = [name for name in state.recent_identifiers if "/" not in name]
     yield from _listed(_NAMES, names)
+
+
+def _files_once(files: Sequence[WorkingFile], changed: Collection[str]) -> list[WorkingFile]:
+    """The files that are not listed as changed, without folders of other paths and names that are the end of another path."""
+    paths = {*changed, *(file.path for file in files)}
+    folders, ends = set[str](), set[str]()
+    for path in paths:
+        parts = path.split("/")
+        folders.update("/".join(parts[:at]) for at in range(1, len(parts)))
+        ends.update("/".join(parts[at:]) for at in range(1, len(parts)))
+    return [file for file in files if file.path not in changed and file.path not in folders and file.path not in ends]
 
 
 def _rules(state: TaskState) -> dict[str, UserStatement]:
@@ -342,6 +368,8 @@ def _unseen(state: TaskState) -> Iterator[_Entry]:
         yield _entry(_CHANGED, 0, 0, f"- {nothing} in this session, as far as its calls show")
         return
     checked = [check.seq for check in (*state.checks, *(check for file in state.files for check in file.checked_by))]
+    if all(_is_prose(file.path) for file in state.files):
+        return
     if not checked:
         yield _entry(_FAILED, 0, 0, "- no check was seen in this session: no build, no lint, no tests")
     elif max(checked) < max(file.seq for file in state.files):
@@ -598,8 +626,7 @@ def _file_line(file: FileState, shown_checks: str) -> str:
     said[0] += f" to {file.moved_to}" if file.moved_to else ""
     checked = [check for check in file.checked_by if check.verdict is not Verdict.NOT_SEEN][-FILE_CHECKS_MAX:]
     said += dict.fromkeys(_file_check(check, is_named=f"{check.command}\n" not in shown_checks) for check in checked)
-    is_prose = file.path.rpartition(".")[2].lower() in PROSE_EXTENSIONS
-    said += [] if file.was_tried or is_prose or file.state is FileStatus.REMOVED else ["not checked since"]
+    said += [] if file.was_tried or _is_prose(file.path) or file.state is FileStatus.REMOVED else ["not checked since"]
     if file.is_committed:
         said.append(
             "committed" + (f" as {file.commit}" if file.commit else "") + (f" on {file.commit_branch}" if file.commit_branch else "")
@@ -607,6 +634,10 @@ def _file_line(file: FileState, shown_checks: str) -> str:
     elif file.is_committed is False:
         said.append("not committed")
     return f"- {file.path}: {', '.join(said)}"
+
+
+def _is_prose(path: str) -> bool:
+    return path.rpartition(".")[2].lower() in PROSE_EXTENSIONS
 
 
 def _file_check(check: FileCheck, *, is_named: bool) -> str:
