@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import clew
@@ -196,6 +196,12 @@ ACTIONS = st.lists(
 
 @settings(deadline=None, max_examples=60)
 @given(ACTIONS, st.integers(300, 4000))
+@example([([""], 1), (["", "111", "1111"], 0), ([""] * 5 + ["1", "11", "11", "111"], 0), ([""], 0), ([""], 0)], 615)
+@example(
+    [([""], 1), (["", "111", "1111", *["11111"] * 2, "111111", *["1111111"] * 2], 0), ([""] * 5 + ["1", "11", "11", "111"], 0)]
+    + [([""], 0)] * 2,
+    600,
+)
 def test_what_is_recent_is_intact_before_any_line_is_bought(actions: list[tuple[list[str], int]], budget_tokens: int) -> None:
     """Of the turn's last actions each stands in front, named, and the newest byte for byte as far as their share goes."""
     made = script(turns=3)

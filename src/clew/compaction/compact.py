@@ -450,7 +450,9 @@ def _packet(
 ) -> tuple[Packet, ShownLines]:
     told, pinned = _covers(made), marked.shown
     runs = {number: _bridged(_merged(spans), bodies[number]) for number, spans in shown.items()}
-    order = sorted(runs, key=lambda number: (number not in pinned, -weights.get(number, float("inf")), number))
+    order = sorted(  # the last actions stay, whatever else of them was bought
+        runs, key=lambda number: (number not in pinned, number not in recent, -weights.get(number, float("inf")), number)
+    )
     while True:
         parts = list(front)
         named = names.copy()
