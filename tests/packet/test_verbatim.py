@@ -118,3 +118,15 @@ def test_a_sentence_of_common_words_leads_to_nothing(engine: Engine, repo: Path)
     packet = ask(engine, repo, "the pipeline registry that owned and disposing pipelines are allowed in")
 
     assert all(reason.kind is not MatchKind.VERBATIM for entry in packet.entries for reason in entry.why)
+
+
+def test_a_run_of_words_that_ends_earlier_in_the_text_is_not_called_longer(engine: Engine, repo: Path) -> None:
+    """The text holds "tax rate of a country" and nothing of what follows in the question."""
+    (repo / "NOTES.md").write_text("# Money\n\nA ledger applies the tax rate of a country.\n")
+    (repo / "tax.py").write_text('def rate_of(country):\n    """Look the tax rate up."""\n    return RATES[country]\n')
+    engine.index(repo)
+
+    packet = engine.retrieve(repo, "where is the tax rate of a country looked up?", budget_tokens=800, tokenizer="chars4")
+
+    assert packet.entries[0].name == "rate_of"
+    assert not [entry for entry in packet.entries for why in entry.why if why.kind is MatchKind.VERBATIM]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from clew.records import make_id
 from clew.store.bm25 import TermList, score_words
-from clew.store.documents import Documents
+from clew.store.documents import Column, Documents
 from clew.store.name_resolution import Names
 from clew.store.search import compute_similarity
 from clew.store.shard import PartKey, compute_part_digest
@@ -297,3 +297,15 @@ def test_several_lists_of_terms_score_as_each_alone() -> None:
         assert np.array_equal(found.by_path, alone.by_path)
         assert [term for term, _, _ in found.used] == [term for term, _, _ in alone.used]
     assert not together[1].by_document.any()  # it stands in more than half of the documents
+
+
+def test_a_column_in_pieces_reads_as_one_array_also_below_zero() -> None:
+    """-1 stands for "no such document" in many places; what is read there is left out afterwards."""
+    whole = np.arange(7) * 10
+    column = Column([whole[:3], whole[3:4], whole[4:]], (0, 3, 4))
+
+    for asked in (0, 3, 6, -1, -5, np.int32(-7)):
+        assert column[asked] == whole[asked]
+    for many in ([0, 3, 6], [-1, 2, -7], []):
+        assert column[np.array(many, np.int32)].tolist() == whole[np.array(many, np.int32)].tolist()
+    assert column[whole > 20].tolist() == whole[whole > 20].tolist()

@@ -25,7 +25,7 @@ from clew.text.embed import Embedder
 from clew.text.postings import NO_SCOPE, NameUse, Place, Role, ScopedUse, SearchDocument, make_literal_name, pack_postings
 from clew.text.words import extract_words
 
-PRODUCER = "codebase/9"  # name and version of this producer in its Deltas; a new version has every file read again
+PRODUCER = "codebase/10"  # name and version of this producer in its Deltas; a new version has every file read again
 SIGNATURE_BYTES_MAX = 400  # a longer header is data, not a signature, and is not stored as one
 IMPORT_LINES_MAX = 80  # shown of a file's imports; guess: more is a list of names, not what a reader looks for
 

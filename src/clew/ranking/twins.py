@@ -65,9 +65,11 @@ def _twins(documents: Documents, code: int) -> Iterator[int]:
         if len(others) == len(folders) and sum(a != b for a, b in zip(folders, others, strict=True)) == 1:
             found.append(documents.path_numbers[path])
     heads = documents.file_documents
+    if heads[code] < 0:
+        return
     # A test or a demo of the same name does not play the same part.
     role = documents.role[heads[code]]
-    found = [other for other in found if min(heads[other], heads[code]) >= 0 and documents.role[heads[other]] == role]
+    found = [other for other in found if heads[other] >= 0 and documents.role[heads[other]] == role]
     if 0 < len(found) < TWINS_MAX:
         own = _defined(documents, code)
         for other in found:

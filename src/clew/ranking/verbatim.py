@@ -139,7 +139,7 @@ def _find_run(text: str, words: Sequence[str]) -> tuple[int, int, str]:
     wanted = [_APART.sub(" ", word).strip().lower() for word in words]
     best, run = 0, list[str]()
     for first in range(len(wanted)):
-        last = first + len(run)
+        last = first
         while last < len(wanted) and f" {' '.join(wanted[first : last + 1])} " in spread:
             last += 1
         told = sum(map(_tells, wanted[first:last]))

@@ -61,20 +61,27 @@ class FileNames:
 
 
 class Column:
-    """Values of every document, in one piece for each shard: `column[docs]` reads what is asked for without joining the pieces."""
+    """Values of every document, in one piece for each shard: `column[docs]` reads what is asked for without joining the pieces.
+
+    Numbers below 0 count from the end, as in an array; so -1, which stands for "none" in many places, may be read and then left out.
+    """
 
     def __init__(self, pieces: Sequence[NDArray[Any]], offsets: Sequence[int]) -> None:
         self._pieces, self._offsets = pieces, offsets
+        self._size = sum(map(len, pieces))
 
     def __getitem__(self, docs: Any) -> Any:
         if len(self._pieces) == 1:
             return self._pieces[0][docs]
         wanted: NDArray[Any] = np.asarray(docs)
         if not wanted.ndim:
-            at = bisect_right(self._offsets, int(wanted)) - 1
-            return self._pieces[at][int(wanted) - self._offsets[at]]
+            doc = int(wanted) + (self._size if wanted < 0 else 0)
+            at = bisect_right(self._offsets, doc) - 1
+            return self._pieces[at][doc - self._offsets[at]]
         if wanted.dtype == np.bool_:
             return self.whole[wanted]
+        if len(wanted) and wanted.min() < 0:
+            wanted = np.where(wanted < 0, wanted + self._size, wanted)
         first = self._pieces[0]
         out = np.empty((len(wanted), *first.shape[1:]), first.dtype)
         for piece, offset in zip(self._pieces, self._offsets, strict=True):
