@@ -321,6 +321,44 @@ def test_the_clients_own_words_behind_an_output_are_not_shown(tmp_path: Path) ->
     assert REMINDER in engine.unfold(tmp_path, read.handle).data.decode()
 
 
+def test_a_reminder_before_a_file_leaves_the_file_where_it_is(tmp_path: Path) -> None:
+    """The client says how old its own notes are before it shows them; what has no end is no reminder."""
+    made = ClaudeScript()
+    made.prompt("Settle the ledger.")
+    made.answer(made.call("Read", file_path="a.md"), f"{REMINDER}\n1\tThe ledger rounds half up.\n2\tNever in place.\n\n{REMINDER}")
+    made.answer(made.call("Read", file_path="b.md"), "1\tThe clock is a parameter.\n<system-reminder>\nThe shop closes at six.")
+    text = compact(made.save(tmp_path / "work"), 4000)
+
+    for line in ("The ledger rounds half up.", "Never in place.", "The clock is a parameter.", "The shop closes at six."):
+        assert line in text
+    assert text.count("Whenever you read a file") == 1
+
+
+@pytest.mark.parametrize("first", ["<system-reminder>", "1\tone"])
+def test_nothing_of_an_attached_file_is_taken_for_the_clients_words(tmp_path: Path, first: str) -> None:
+    """Its lines have no numbers, so they may look like anything."""
+    lines = [first, "<system-reminder>", "The ledger rounds half up.", "</system-reminder>"]
+    made = ClaudeScript()
+    made.prompt("Settle the ledger.")
+    file = {"filePath": f"{FOLDER}/notes.tsv", "content": "\n".join(lines), "numLines": len(lines), "startLine": 1, "totalLines": len(lines)}
+    attached = {"type": "file", "filename": f"{FOLDER}/notes.tsv", "content": {"type": "text", "file": file}}
+    made.add("attachment", attachment=attached)
+
+    assert "The ledger rounds half up." in compact(made.save(tmp_path / "work"), 4000)
+
+
+def test_a_long_command_that_succeeded_is_named_without_its_end(tmp_path: Path) -> None:
+    made = ClaudeScript()
+    made.prompt("Settle the ledger.")
+    for size in range(70, 130):
+        made.run(f"pytest -k {'x' * size}", "\n".join(f"{size} of the ledger: {line}" for line in SETTLE))
+    text = compact(made.save(tmp_path / "work"), 6000)
+
+    assert "pytest -k xxx" in text
+    assert "→…" not in text
+    assert "→ e" not in text
+
+
 def test_a_path_stands_in_full_once(tmp_path: Path) -> None:
     """Above later lines of the file its last part is enough, unless another file has the same."""
     made = ClaudeScript()

@@ -58,10 +58,10 @@ def test_a_rule_is_ended_and_taken_back(page: Page) -> None:
     after = page.post(f"{HERE}/correct", **fields, how="end")
 
     assert "Corrected by you" in after
-    assert RULE not in after.partition("Corrected by you")[0].partition("Rules the user set")[2]
+    assert RULE not in after.partition("Corrected by you")[0].partition("Constraints, in the user")[2]
     assert f'href="{HERE}/lines?at=2#L2"' in after.partition("Corrected by you")[2]
     back = page.post(f"{HERE}/correct", **form_fields(after, "Take back"))
-    assert RULE in back.partition("Rules the user set")[2]
+    assert RULE in back.partition("Constraints, in the user")[2]
     assert "Corrected by you" not in back
 
 

@@ -70,7 +70,8 @@ def test_state_what_is_asked_which_rules_hold_and_what_does_a_claim_rest_on(site
     site.go("state")
     text = seen(site.page)
     assert "Open goal Two runs of `clew retrieve`" in text
-    assert "Rules the user set 3 Never break ties by document number" in text
+    assert "Constraints, in the user's words 2 Never break ties by document number" in text
+    assert "Also said by the user 2 No, a stable sort only keeps the document numbers in order" in text
     assert re.search(r"Checks 1 passed python -m pytest tests/retrieval -q 40 passed in 1\.12s line 35", text)
     press(site.page, "line 35")
     assert "40 passed in 1.12s" in site.page.locator(".here").first.inner_text()

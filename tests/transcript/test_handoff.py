@@ -467,6 +467,18 @@ def test_an_earlier_request_that_an_answer_shows_stands_once() -> None:
     assert "[image" not in text
 
 
+def test_an_answer_that_the_earlier_requests_show_stands_once() -> None:
+    """The answers' share of the budget held the later ones only, so the request was bought first."""
+    words = ("put it in the handler, as far as that goes", "name it after the shop, not after us", "leave the old one where it is")
+    goals = tuple(UserStatement(text, f"u{at}", at) for at, text in enumerate(("Write the design.", *words, "Now review it.")))
+    replies = tuple(UserReply(f"What of number {at}, then?", text, uuid=f"u{at}", seq=at) for at, text in enumerate(words, 1))
+    state = TaskState(question="", goals=goals, replies=replies)
+
+    for budget in range(300, 1_500, 20):
+        text = handoff(state, len, budget)
+        assert all(text.count(each) <= 1 for each in words)
+
+
 def test_a_rule_in_what_the_user_answered_stands_once_though_the_agents_words_are_long() -> None:
     """What the agent had offered stands beside it and does not count."""
     goals = (UserStatement("Plan it.", "u0"), UserStatement("1. just point the subagent at the comment", "u1", 1))

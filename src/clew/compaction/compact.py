@@ -561,7 +561,7 @@ def _title(record: Record, body: Sequence[str], asked: int, shown: Sequence[tupl
 
 def _name_of(record: Record) -> str:
     """A record's name on a line, clipped before what it says of the end of a call."""
-    name, ending = " ".join(record.name.split()), _ending_of(record)
+    name, ending = " ".join(record.name.split()).removesuffix(" → exit 0"), _ending_of(record)
     return name if len(name) <= NAME_CHARS_MAX else f"{name[: NAME_CHARS_MAX - len(ending)].rstrip()}…{ending}"
 
 
@@ -572,12 +572,13 @@ def _ending_of(record: Record) -> str:
 
 
 class _PathNames:
-    """How files are named above their lines: in full once, then by the last part where no other file of the session has the same."""
+    """How files are named above their lines: in full once, then by the last part where no other file that is named has the same."""
 
     def __init__(self, records: Sequence[Record], said: str) -> None:
         paths = {record.path for record in records if record.path}
-        self._same = Counter(path.rpartition("/")[2] for path in paths)
-        self._said = paths.intersection(_PATH_END.split(said))
+        words = set(_PATH_END.split(said))
+        self._same = Counter(path.rpartition("/")[2] for path in paths | {word for word in words if "/" in word})
+        self._said = paths & words
 
     def copy(self) -> _PathNames:
         """Return the names as they are known now, to go on from."""

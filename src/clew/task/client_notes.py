@@ -9,15 +9,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-TAIL_CHARS = 5_000  # of a text in which a note on its last lines begins
+TAIL_CHARS = 5_000  # of a text in which a note begins
 
 
 @dataclass(frozen=True, slots=True)
 class ClientNote:
-    """One form of a client's own words behind an output; they go to the end of the text.
+    """One form of a client's own words behind an output.
 
     kinds    of records behind whose output it was seen.
-    pattern  where it begins. head  how a text begins that may have it, None for any; then the note may stand anywhere, else at the end.
+    pattern  matches the words, which end where the text ends. head  how a text begins that may have them, None for any.
     seen     where it was seen: releases, and how often in the recorded sessions.
     """
 
@@ -30,9 +30,10 @@ class ClientNote:
 CLIENT_NOTES = (
     ClientNote(
         frozenset({"read"}),
-        re.compile(r"(?:\A|\n{1,4})<system-reminder>"),
+        # No numbered line is in it: a reminder that stands before a file leaves the file where it is.
+        re.compile(r"(?:\A|\n{1,4})<system-reminder>(?:(?!\n[ \t]*\d{1,9}[→\t])[\s\S])*</system-reminder>\s*\Z"),
         "Claude Code 2.1.12 to 2.1.49, behind 2,694 files and in place of 3; a file's own lines are numbered",
-        re.compile(r"(?:(?:Read|Attached|Changed outside) [^\n]*\n)?(?:[ \t]*\d{1,9}[→\t]|<system-reminder>)"),
+        re.compile(r"(?:Read [^\n]*\n)?(?:[ \t]*\d{1,9}[→\t]|<system-reminder>)"),  # what is attached has no numbers and no reminder
     ),
     ClientNote(
         frozenset({"edit", "write"}),
@@ -67,7 +68,7 @@ def find_client_note(kind: str, text: str) -> int:
     note = _NOTES_OF.get(kind)
     if note is None or (note.head is not None and not note.head.match(text)):
         return len(text)
-    found = note.pattern.search(text, 0 if note.head is not None else max(0, len(text) - TAIL_CHARS))
+    found = note.pattern.search(text, max(0, len(text) - TAIL_CHARS))
     return found.start() if found else len(text)
 
 

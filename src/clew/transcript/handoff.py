@@ -175,16 +175,22 @@ class _Budget:
         self._spent[entry.section] = self._spent.get(entry.section, 0) + before - self.room
         return has_bought
 
-    def is_answered(self, entry: _Entry) -> bool:
-        """Return whether an earlier request stands already among the answers that were bought."""
-        request = entry.text.removeprefix("- ").removesuffix(" …")
-        return entry.section == _EARLIER and any(
-            request in each.text.replace(" | ", " ") for each in self.shown if each.section == _ANSWERS
+    def is_said(self, entry: _Entry) -> bool:
+        """Return whether an earlier request stands already among the answers that were bought, or an answer among those requests."""
+        if entry.section == _EARLIER:
+            request = _request_of(entry)
+            return any(request in each.text.replace(" | ", " ") for each in self.shown if each.section == _ANSWERS)
+        return entry.section == _ANSWERS and any(
+            entry.text.endswith(f" → {_request_of(each)}") for each in self.shown if each.section == _EARLIER
         )
 
     def handle(self, uuid: str) -> str:
         """The handle by which the record with this uuid is unfolded; the uuid itself where there is none."""
         return self.handles.get(uuid, uuid)
+
+
+def _request_of(entry: _Entry) -> str:
+    return entry.text.removeprefix("- ").removesuffix(" …")
 
 
 def render_handoff(
@@ -226,9 +232,9 @@ def render_handoff(
     _buy_ends(budget, _REPORTS, reports, int(REPORTS_SHARE * budget_tokens), is_both=True)
     rest = [entry for entry in entries if entry.section != _REMAINS]
     # First within shares, so that one long list crowds out no other.
-    late = [entry for entry in rest if not budget.is_answered(entry) and not budget.buy_within_share(entry)]
+    late = [entry for entry in rest if not budget.is_said(entry) and not budget.buy_within_share(entry)]
     for entry in late:
-        if entry.section not in _LAST_BOUGHT and not budget.is_answered(entry):
+        if entry.section not in _LAST_BOUGHT and not budget.is_said(entry):
             budget.buy(entry)
     _buy_ends(budget, _SAID, said, budget.room, first=told)
     for entry in late:

@@ -20,7 +20,7 @@ from clew.task.tracker import TaskTracker, load_tracker
 from clew.transcript.session_files import SessionFiles
 
 # Of what is stored; the release is part of it, as another one may read the same records otherwise. Raise it between releases for the same.
-PROGRESS_VERSION = f"4/{__version__}"
+PROGRESS_VERSION = f"5/{__version__}"
 PLACES_MAX = 4096  # records whose places are remembered before those that the state does not rest on are dropped; guess
 CUTS_MAX = 4  # compactions of the client, the latest, at which the state is kept; guess
 
