@@ -270,6 +270,25 @@ def test_what_a_file_no_longer_imports_is_forgotten_with_its_old_version() -> No
     assert links(updated) == links(Documents.build([new, *two]))
 
 
+def test_an_import_counts_while_both_files_are_there() -> None:
+    """Also where a session, which stands in the same shard, names the file that is gone."""
+    kept = part("a.py", document("a.py", "caller"), imports=(("b.py", 1.0), ("c.py", 1.0)))
+    gone = part("b.py", document("b.py", "helper"), imports=(("c.py", 1.0),))
+    last = part("c.py", document("c.py", "other"))
+    data = pack_postings([document("b.py", "Edit b.py")])
+    session = ("session:s", 0, compute_part_digest(data)), data
+    whole = Documents.build([kept, gone, last, session])
+
+    updated = whole.updated([gone[0]], [])
+
+    def imports(index: Documents) -> list[tuple[str, str]]:
+        return [(index.paths[key >> 32], index.paths[key & 0xFFFFFFFF]) for key in index.imports[0].tolist()]
+
+    assert imports(whole) == [("a.py", "b.py"), ("a.py", "c.py"), ("b.py", "c.py")]
+    assert imports(updated) == [("a.py", "c.py")]
+    assert imports(updated.updated([], [gone])) == imports(whole)
+
+
 def test_uses_across_files_leave_out_what_a_file_defines_itself() -> None:
     index = Documents.build([
         part("a.py", document("a.py", "run", uses=("helper", "own")), document("a.py", "own"), imports=(("b.py", 1.0),)),

@@ -407,19 +407,19 @@ class Documents:
 
     @cached_property
     def imports(self) -> tuple[NDArray[np.int64], Floats]:
-        """Return (importing path << 32 | imported path) ascending, and the confidence of each import, of the files that are alive here."""
+        """Return (importing path << 32 | imported path) ascending, and the confidence of each import, between files that are alive here."""
         keys: list[NDArray[np.int64]] = []
         weights: list[Floats] = []
-        dead = self.dead
-        for shard, offset, moved in zip(self.shards, self.offsets, self._moved, strict=True):
-            pairs = shard["scope"].astype(np.int64)
-            if not len(pairs):
-                continue
-            codes = moved.astype(np.int64)
-            of_shard = dead[(dead >= offset) & (dead < offset + shard.size)] - offset
-            # What a file imported before it was changed no longer counts.
-            is_here = shard.docs_by_path > np.bincount(shard["path"][of_shard], minlength=len(codes))
-            held = is_here[pairs[:, 0]]
+        # What a file imported before it was changed no longer counts, nor that it imported what is no longer there.
+        is_here = [np.zeros(len(codes), np.bool_) for codes in self._moved]
+        is_file = np.zeros(len(self.paths), np.bool_)
+        for shard, offset, codes, here in zip(self.shards, self.offsets, self._moved, is_here, strict=True):
+            heads = shard.find_scope("file:").heads
+            here[shard["path"][heads[self.alive[heads + offset]]]] = True
+            is_file[codes[here]] = True
+        for shard, moved, here in zip(self.shards, self._moved, is_here, strict=True):
+            pairs, codes = shard["scope"].astype(np.int64), moved.astype(np.int64)
+            held = here[pairs[:, 0]] & is_file[codes[pairs[:, 1]]]
             pairs = pairs[held]
             keys.append(codes[pairs[:, 0]] << 32 | codes[pairs[:, 1]])
             weights.append(shard["scope_weight"][held].astype(np.float32))
