@@ -231,9 +231,10 @@ def _is_missing(documents: Documents, path: str) -> bool:
     folder, _, name = path.rpartition("/")
     if not folder:
         return name not in documents.paths_by_basename
-    if "." not in name[1:] and (path.startswith("/") or not any(each.startswith(f"{folder}/") for each in documents.paths)):
+    paths = tuple(documents.file_names.list_paths())
+    if "." not in name[1:] and (path.startswith("/") or not any(each.startswith(f"{folder}/") for each in paths)):
         return False  # a route, or a place on another machine
-    is_folder = any(f"/{path}/" in f"/{each}" for each in documents.paths)
+    is_folder = any(f"/{path}/" in f"/{each}" for each in paths)
     return not is_folder and not find_files(documents.paths_by_basename, path)
 
 

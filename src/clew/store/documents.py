@@ -11,9 +11,10 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import ChainMap
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -58,6 +59,10 @@ class FileNames:
     path_names: frozenset[str]
     stems: frozenset[str]
     odd: tuple[str, ...]
+
+    def list_paths(self) -> Iterator[str]:
+        """Yield the paths of all code files, those of one name together."""
+        return chain.from_iterable(self.by_basename.values())
 
 
 class Column:

@@ -116,7 +116,7 @@ def find_places(documents: Documents, names: Names, text: str, frames: Sequence[
             found.append(place)
     is_short = len(text) <= SHORT_CHARS and "\n" not in text.strip()
     if is_short and not quotes:
-        routed = dict.fromkeys(path for route in find_routes(text) for path in find_routed(documents.paths, route))
+        routed = dict.fromkeys(path for route in find_routes(text) for path in find_routed(documents.file_names.list_paths(), route))
         rows = ((path, _docs_of(documents, documents.path_numbers[path])) for path in routed)
         found += [Place(docs, 0, MatchReason(MatchKind.PATH, (path,))) for path, docs in rows if len(docs)][:PLACES_MAX]
     kept = [place for place in found if len(place.docs) == 1 or is_short]
