@@ -143,7 +143,17 @@ def test_a_run_of_words_that_ends_earlier_in_the_text_is_not_called_longer(engin
     (repo / "tax.py").write_text('def rate_of(country):\n    """Look the tax rate up."""\n    return RATES[country]\n')
     engine.index(repo)
 
-    packet = engine.retrieve(repo, "where is the tax rate of a country looked up?", budget_tokens=800, tokenizer="chars4")
+    packet = engine.retrieve(repo, "the tax rate of a country looked up twice", budget_tokens=800, tokenizer="chars4")
 
     assert packet.entries[0].name == "rate_of"
+    assert not [entry for entry in packet.entries for why in entry.why if why.kind is MatchKind.VERBATIM]
+
+
+def test_a_question_is_not_led_by_what_repeats_it(engine: Engine, repo: Path) -> None:
+    question = "Which pipelines of the registry may be disposed, and why not all?"
+    (repo / "demo.sh").write_text(f'ask "{question}"\n')
+    engine.index(repo)
+
+    packet = engine.retrieve(repo, question, budget_tokens=800, tokenizer="chars4")
+
     assert not [entry for entry in packet.entries for why in entry.why if why.kind is MatchKind.VERBATIM]

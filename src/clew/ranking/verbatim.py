@@ -89,8 +89,12 @@ def _find_holding_route(snapshot: Snapshot, route: str, terms: Terms) -> list[He
 
 
 def _messages(question: Question) -> list[str]:
-    """The strings of a question that may stand in code as they are: the last line of an error, of a short one its quotes and itself."""
-    said = [*question.clues.errors[-1:], *([*question.clues.quoted, question.text] if question.is_short else ())]
+    """The strings of a question that may stand in code as they are: the last line of an error, of a short one its quotes and itself.
+
+    What ends in a question mark is asked: who repeats it word for word (a test, an example) does not answer it.
+    """
+    own = [] if question.text.rstrip().endswith(("?", "？")) else [question.text]
+    said = [*question.clues.errors[-1:], *([*question.clues.quoted, *own] if question.is_short else ())]
     return [each for each in dict.fromkeys(said) if each.count(" ") >= WORDS_MIN - 1][:MESSAGES_MAX]
 
 
