@@ -83,6 +83,37 @@ def test_a_withdrawal_about_another_thing_ends_nothing(earlier: str, later: str)
     assert find_withdrawn_rules(later, [earlier, "Never log the tokens."]) == []
 
 
+@pytest.mark.parametrize(
+    "later",
+    [
+        "Apply that rule again.",
+        "The rule applies.",
+        "That rule is still needed.",
+        "Do not forget the rule about main.",
+        "The rule about main still applies.",
+        "The ban is not lifted.",
+        "You are still not allowed to push to main.",
+        "You are not allowed to push to main.",
+        "Are you allowed to push to main?",
+        "Is it ok to push to main?",
+        "Die Regel gilt.",
+        "Vergiss die Regel nicht.",
+        "N'oublie pas la règle.",
+        "No olvides la regla.",
+        "Правило действует.",
+    ],
+)
+def test_a_word_that_a_rule_holds_or_a_question_takes_nothing_back(later: str) -> None:
+    assert find_withdrawn_rules(later, ["Never push to main."]) == []
+
+
+@pytest.mark.parametrize(
+    "later", ["Forget the rule about main.", "The ban is lifted.", "Die Regel gilt nicht mehr.", "Правило больше не действует."]
+)
+def test_the_same_words_the_other_way_round_take_it_back(later: str) -> None:
+    assert find_withdrawn_rules(later, ["Never push to main."]) == [0]
+
+
 def test_of_several_rules_the_places_are_told() -> None:
     rules = ["Never use floats.", "don't push yet", "keep the names"]
 

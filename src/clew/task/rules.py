@@ -15,16 +15,19 @@ from functools import cache, lru_cache
 from clew.task.prompts import split_sentences
 from clew.task.recogniser import CLASSES, PromptContext, load_recogniser
 from clew.task.vocabulary import (
+    HOLDS,
     KEEPS,
     NEGATIONS,
     NEGATIONS_WITHIN,
     PATTERNS,
     PLAIN_ELSEWHERE,
     PLAIN_WORDS,
+    RELEASES,
     REMOVES,
     RULE_NAMES,
     STANDING,
     STANDING_WITHIN,
+    STILL,
     TAKING_BACK,
     matches_any,
 )
@@ -59,7 +62,9 @@ def find_withdrawn_rules(words: str, rules: Sequence[str]) -> list[int]:
         (at, number)
         for at, rule in enumerate(rules)
         for number, sentence in enumerate(said)
-        if sentence != rule and (is_withdrawal_of(sentence, rule, takes_back=True) or _names_forbidden(sentence, rule))
+        if sentence != rule
+        and not _asks_or_goes_on(sentence)
+        and (is_withdrawal_of(sentence, rule, takes_back=True) or _names_forbidden(sentence, rule))
     ]
     nameless = [number for number, sentence in enumerate(said) if len(rules) == 1 and _names_only_a_rule(sentence)]
     takes_back = _read_withdrawals(words) if possible or nameless else ()
@@ -85,7 +90,25 @@ def _read_withdrawals(words: str) -> tuple[bool, ...]:
     """Whether the recogniser takes each sentence of `_split` for a withdrawal."""
     said, recogniser = _split(words), load_recogniser()
     contexts = [PromptContext(len(words), 1, 0, at, len(said)) for at in range(len(said))]
-    return tuple(recogniser.is_claimed(recogniser.score(said, contexts), "withdrawal").tolist())
+    claimed = recogniser.is_claimed(recogniser.score(said, contexts), "withdrawal").tolist()
+    return tuple(
+        is_one and not _asks_or_goes_on(sentence) and not _upholds(sentence) for is_one, sentence in zip(claimed, said, strict=True)
+    )
+
+
+def _asks_or_goes_on(sentence: str) -> bool:
+    """Whether a sentence is a question, or says that something still is so."""
+    return sentence.rstrip().endswith(("?", "？")) or _has(sentence, STILL, frozenset())
+
+
+def _upholds(sentence: str) -> bool:
+    """Whether a sentence says that a rule holds: "it applies", "the ban is not lifted", "do not forget it"."""
+    return any(
+        _has(part, RELEASES, frozenset())
+        if _has(part, NEGATIONS, NEGATIONS_WITHIN)
+        else _has(part, HOLDS, frozenset()) and not _has(part, RELEASES, frozenset())
+        for part in _CLAUSE.split(sentence)
+    )
 
 
 def _names_only_a_rule(sentence: str) -> bool:

@@ -24,10 +24,10 @@ def _words(name: str) -> frozenset[str]:
 PATTERNS = PatternFile(Path(__file__).with_name("patterns.toml"))
 EXTENSIONS, FILE_NAMES, FOLDERS, BRANDS, COMMON_CALLS = map(_words, ("extensions", "file_names", "folders", "brands", "common_calls"))
 PLAIN_WORDS, CLIENT_COMMANDS = map(_words, ("plain", "client_commands"))
-PLAIN_ELSEWHERE, NEGATIONS, NEGATIONS_WITHIN, STANDING, STANDING_WITHIN, KEEPS, REMOVES, TAKING_BACK, RULE_NAMES = map(
-    _words,
-    ("plain_elsewhere", "negations", "negations_within", "standing", "standing_within", "keeps", "removes", "taking_back", "rule_names"),
+PLAIN_ELSEWHERE, NEGATIONS, NEGATIONS_WITHIN, STANDING, STANDING_WITHIN, KEEPS, REMOVES = map(
+    _words, ("plain_elsewhere", "negations", "negations_within", "standing", "standing_within", "keeps", "removes")
 )
+TAKING_BACK, RELEASES, HOLDS, STILL, RULE_NAMES = map(_words, ("taking_back", "releases", "holds", "still", "rule_names"))
 MACHINE_BLOCKS: tuple[str, ...] = tuple(_DATA["machine_blocks"])
 MACHINE_PROMPTS: tuple[str, ...] = tuple(_DATA["machine_prompts"])
 
