@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import clew
 from clew.engine import Engine
 from clew.errors import NotReadable, OriginalPurged, UnknownHandle, UnknownRecord, UsageError
-from clew.records import MatchKind, Observation, ObservationKind, Record, TaskState, Tier, WorkingFile
+from clew.records import MatchKind, Observation, ObservationKind, Record, RemarkKind, TaskState, Tier, WorkingFile
 from clew.records.wording import describe_reason
 from clew.settings import Settings, find_workspace
 from clew.store.name_resolution import Names
@@ -103,6 +103,31 @@ def test_a_question_finds_the_code_and_says_why(engine: Engine, repo: Path) -> N
     assert best.is_whole
     assert best.text.endswith(TAX[TAX.index("def ") :])
     assert any(reason.kind is MatchKind.WORDS for reason in best.why)
+
+
+def test_a_session_that_edited_a_file_does_not_stand_for_it(engine: Engine, repo: Path, tmp_path: Path) -> None:
+    """Not for its lines, not where the file is newer in the index than the session, and not once it is gone."""
+    lines = [record_line("u1", "user", "Make pkg/tax.py longer.")]
+    for at in range(3):
+        edit = {"file_path": str(repo / "pkg/tax.py"), "old_string": "x\n" * 40, "new_string": "y\n" * 40}
+        lines.append(record_line(f"a{at}", "assistant", [{"type": "tool_use", "id": f"t{at}", "name": "Edit", "input": edit}]))
+        lines.append(record_line(f"r{at}", "user", [{"type": "tool_result", "tool_use_id": f"t{at}", "content": "y\n" * 40}]))
+    (tmp_path / "s1.jsonl").write_text("\n".join(lines) + "\n")
+    engine.index(repo)
+    engine.ingest([tmp_path / "s1.jsonl"], repo=repo)
+
+    def reasons(question: str) -> set[tuple[str, MatchKind]]:
+        return {(entry.name, reason.kind) for entry in ask(engine, repo, question).entries for reason in entry.why}
+
+    assert ("rate_of", MatchKind.LINE) in reasons("what is wrong at pkg/tax.py:5 and in README.md?")
+    (repo / "pkg/tax.py").write_text(f"{TAX}\n\nOTHER = 1\n")
+    engine.update(repo, ["pkg/tax.py"])
+    assert engine.explain(repo, "pkg/tax.py").record.kind == "module"
+    assert ("rate_of", MatchKind.LINE) in reasons("what is wrong at pkg/tax.py:5 and in README.md?")
+
+    (repo / "pkg/tax.py").unlink()
+    engine.update(repo, ["pkg/tax.py"])
+    assert RemarkKind.NO_SUCH_PATH in {remark.kind for remark in ask(engine, repo, "pkg/tax.py").remarks}
 
 
 @pytest.mark.parametrize("budget_tokens", [0, 1, 10, 60, 127, 500, 10_000_000])

@@ -65,9 +65,7 @@ def find_target(snapshot: Snapshot, path: str, symbol: str = "") -> ImpactTarget
     code = documents.path_numbers.get(path)
     if state is None or code is None:
         return None
-    mask = documents.search_scope("file:").mask
-    docs = documents.docs_of_path(code)
-    docs = docs[mask[docs]]
+    docs = documents.docs_of_file(code)
     if symbol:
         own = set(docs.tolist())
         named = {int(doc) for name in (f"symbol:{path}::{symbol}", symbol) for doc in snapshot.names.defining(name).tolist() if doc in own}

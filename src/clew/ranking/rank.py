@@ -212,7 +212,7 @@ def _unread(snapshot: Snapshot, ranked: Ranked, question: Question, unlisted_rea
     documents = snapshot.documents
     quoted = [documents.paths[code] for code in ranked.found.places.files[:PATHS_MAX]]
     asked = [path for path, _ in question.clues.paths] if question.is_short else []
-    asked = [path for path in asked[:PATHS_MAX] if not documents.has_path(path)]
+    asked = [path for path in asked[:PATHS_MAX] if not documents.has_file(path)]
     states = snapshot.states_of_sources([f"file:{path}" for path in (*quoted, *asked)])
     for path in dict.fromkeys((*quoted, *asked)):
         state = states.get(f"file:{path}")

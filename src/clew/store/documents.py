@@ -357,7 +357,7 @@ class Documents:
         return Column(pieces, self.offsets)
 
     def docs_of_path(self, code: int) -> Numbers:
-        """Return the live documents of one of `paths`, ascending."""
+        """Return the live documents of one of `paths`, those of sessions as well, ascending."""
         path = self.paths[code]
         pieces = [
             shard.docs_of_path(shard.path_numbers[path]) + offset
@@ -372,10 +372,15 @@ class Documents:
         shard, at = self._at(doc)
         return bool(shard.is_container[at]) and len(self.children_of(doc)) > 0
 
-    def has_path(self, path: str) -> bool:
-        """Return whether a live document has this path."""
+    def docs_of_file(self, code: int) -> Numbers:
+        """Return the live documents of the code file at one of `paths`, ascending: without sessions that name it."""
+        docs = self.docs_of_path(code)
+        return docs[self.search_scope("file:").mask[docs]]
+
+    def has_file(self, path: str) -> bool:
+        """Return whether there is a code file with this path."""
         code = self.path_numbers.get(path)
-        return code is not None and len(self.docs_of_path(code)) > 0
+        return code is not None and len(self.docs_of_file(code)) > 0
 
     def children_of(self, doc: int) -> Numbers:
         """Return the live documents that a document contains, ascending. Cost: a look at those of its part."""

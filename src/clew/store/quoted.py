@@ -117,7 +117,7 @@ def find_places(documents: Documents, names: Names, text: str, frames: Sequence[
     is_short = len(text) <= SHORT_CHARS and "\n" not in text.strip()
     if is_short and not quotes:
         routed = dict.fromkeys(path for route in find_routes(text) for path in find_routed(documents.file_names.list_paths(), route))
-        rows = ((path, _docs_of(documents, documents.path_numbers[path])) for path in routed)
+        rows = ((path, documents.docs_of_file(documents.path_numbers[path])) for path in routed)
         found += [Place(docs, 0, MatchReason(MatchKind.PATH, (path,))) for path, docs in rows if len(docs)][:PLACES_MAX]
     kept = [place for place in found if len(place.docs) == 1 or is_short]
     return Places(tuple(kept), tuple(quotes), tuple(_outside(documents, quotes, frames, text)))
@@ -188,7 +188,7 @@ def _is_meant(documents: Documents, names: Names, match: PathMatch, codes: Seque
 
 
 def _last_line(documents: Documents, code: int) -> int:
-    docs = _docs_of(documents, code)
+    docs = documents.docs_of_file(code)
     return int((documents.start_line[docs] + documents.lines[docs]).max(initial=1)) - 1
 
 
@@ -213,7 +213,7 @@ def _is_package_of(owner: str, path: str) -> bool:
 def _place(documents: Documents, names: Names, quote: Quote, functions: Mapping[tuple[str, int], str]) -> Place | None:
     code, line = quote.codes[0], quote.line
     path = documents.paths[code]
-    docs = _docs_of(documents, code)
+    docs = documents.docs_of_file(code)
     if not len(docs):
         return None
     function = functions.get((path.rpartition("/")[2], line)) if line else quote.member
@@ -230,11 +230,6 @@ def _place(documents: Documents, names: Names, quote: Quote, functions: Mapping[
         nearest = bearing[np.argmin(away)]
         return Place(nearest[None], int(documents.start_line[nearest]), reason)
     return Place(at_line[-1:] if len(at_line) else docs[:1], line, reason)
-
-
-def _docs_of(documents: Documents, code: int) -> Numbers:
-    docs = documents.docs_of_path(code)
-    return docs[documents.search_scope("file:").mask[docs]]
 
 
 def _bearing(documents: Documents, names: Names, code: int, function: str) -> Numbers:

@@ -351,9 +351,9 @@ def _by_path_words(documents: Documents, query: Query) -> dict[str, Floats]:
 
 def _by_paths(documents: Documents, query: Query, places: Places, placed: _Channel, traced: _Channel) -> None:
     for code, line, is_frame in dict.fromkeys((code, quote.line, quote.is_frame) for quote in places.quotes for code in quote.codes):
-        docs = documents.docs_of_path(code)
-        first = documents.start_line[docs]
-        at_line = docs[(first <= line) & (line < first + documents.lines[docs])]
+        docs, own = documents.docs_of_path(code), documents.docs_of_file(code)
+        first = documents.start_line[own]
+        at_line = own[(first <= line) & (line < first + documents.lines[own])]
         placed.add(docs, 1.0, MatchReason(MatchKind.PATH, (documents.paths[code],)))
         if line:
             placed.add(at_line[-1:], LINE_VALUE, MatchReason(MatchKind.LINE, (line,)))

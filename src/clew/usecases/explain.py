@@ -70,7 +70,7 @@ def _find_file(snapshot: Snapshot, root: Path, name: str) -> Record | None:
     documents = snapshot.documents
     if not path:
         return None
-    docs = documents.docs_of_path(documents.path_numbers[path]).tolist()
+    docs = documents.docs_of_file(documents.path_numbers[path]).tolist()
     records = snapshot.records(documents.ids_of(docs[:1]))
     return records[0] if records else None
 
