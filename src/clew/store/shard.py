@@ -141,13 +141,15 @@ class IndexShard:
 
     def find_prose(self, has_code: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return (size,) whether each document is prose, from whether each path has code: the same array for the same."""
-        if self._prose is None or not np.array_equal(self._prose[0], has_code):
+        known = self._prose  # another thread may ask for another table meanwhile
+        if known is None or not np.array_equal(known[0], has_code):
             prose = (
                 np.where(self["parent"] < 0, ~has_code[self["path"]], self.is_of_kinds(PROSE_KINDS)) if self.size else np.zeros(0, np.bool_)
             )
             role = self["role"]
-            self._prose = has_code, (role == Role.DOCUMENT) | (role == Role.CONFIGURATION) | (prose & (role != Role.SOURCE))
-        return self._prose[1]
+            known = has_code, (role == Role.DOCUMENT) | (role == Role.CONFIGURATION) | (prose & (role != Role.SOURCE))
+            self._prose = known
+        return known[1]
 
     def find_part(self, key: PartKey) -> int:
         """Return the position of a part, −1 where it is not here."""
