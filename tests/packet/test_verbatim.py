@@ -116,7 +116,7 @@ def test_a_file_that_is_not_there_is_called_so(engine: Engine, repo: Path, quest
 
 def test_a_folder_that_is_gone_is_called_so_and_its_files_answer_no_route(repo: Path, tmp_path: Path) -> None:
     """Also while the index in memory still names them."""
-    gone = ["src/plugins/one.rb", "app/api/sites/[siteId]/stats/helpers.ts", *(f"b{at}/api/sites/[siteId]/stats/route.ts" for at in range(4))]
+    gone = ["src/plugins/one.rb", *(f"b{at}/api/sites/[siteId]/stats/route.ts" for at in range(4))]
     with clew.open(settings=Settings(tmp_path / "home", jobs=1)) as engine:
         for name in gone:
             (repo / name).parent.mkdir(parents=True, exist_ok=True)
