@@ -322,14 +322,15 @@ def test_the_clients_own_words_behind_an_output_are_not_shown(tmp_path: Path) ->
 
 
 def test_a_reminder_before_a_file_leaves_the_file_where_it_is(tmp_path: Path) -> None:
-    """The client says how old its own notes are before it shows them; what has no end is no reminder."""
+    """The client says how old its own notes are before it shows them; what has no end is no reminder, and what is said of the file itself is its output."""
     made = ClaudeScript()
     made.prompt("Settle the ledger.")
     made.answer(made.call("Read", file_path="a.md"), f"{REMINDER}\n1\tThe ledger rounds half up.\n2\tNever in place.\n\n{REMINDER}")
     made.answer(made.call("Read", file_path="b.md"), "1\tThe clock is a parameter.\n<system-reminder>\nThe shop closes at six.")
+    made.answer(made.call("Read", file_path="c.md"), "<system-reminder>Warning: the file exists but has no lines.</system-reminder>")
     text = compact(made.save(tmp_path / "work"), 4000)
 
-    for line in ("The ledger rounds half up.", "Never in place.", "The clock is a parameter.", "The shop closes at six."):
+    for line in ("The ledger rounds half up.", "Never in place.", "The clock is a parameter.", "The shop closes at six.", "has no lines"):
         assert line in text
     assert text.count("Whenever you read a file") == 1
 
