@@ -322,7 +322,7 @@ def test_the_clients_own_words_behind_an_output_are_not_shown(tmp_path: Path) ->
 
 
 def test_a_reminder_before_a_file_leaves_the_file_where_it_is(tmp_path: Path) -> None:
-    """The client says how old its own notes are before it shows them; what has no end is no reminder, and what is said of the file itself is its output."""
+    """The client says first how old its own notes are; what has no end is no reminder, and what it says of the file itself is output."""
     made = ClaudeScript()
     made.prompt("Settle the ledger.")
     made.answer(made.call("Read", file_path="a.md"), f"{REMINDER}\n1\tThe ledger rounds half up.\n2\tNever in place.\n\n{REMINDER}")
