@@ -31,7 +31,7 @@ CLIENT_NOTES = (
     ClientNote(
         frozenset({"read"}),
         # No numbered line is in it, as what stands before a file leaves the file where it is; and that a file is empty is its output.
-        re.compile(r"(?:\A|\n{1,4})<system-reminder>(?!Warning: the file exists)(?:(?!\n[ \t]*\d{1,9}[→\t])[\s\S])*</system-reminder>\s*\Z"),
+        re.compile(r"(?:\A|\n{1,4})<system-reminder>(?!Warning: the file )(?:(?!\n[ \t]*\d{1,9}[→\t])[\s\S])*</system-reminder>\s*\Z"),
         "Claude Code 2.1.12 to 2.1.49, behind 2,694 files; a file's own lines are numbered",
         re.compile(r"(?:Read [^\n]*\n)?(?:[ \t]*\d{1,9}[→\t]|<system-reminder>)"),  # what is attached has no numbers and no reminder
     ),
