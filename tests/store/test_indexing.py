@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import apsw
 import pytest
 
 from clew.records import Delta
@@ -86,6 +87,17 @@ def test_what_changes_nothing_in_the_index_needs_no_overlay(store: SqliteStore, 
     with contextlib.closing(SqliteStore(path)) as other:
         assert not look(other, "w").documents.has_overlay
         assert look(other, "w").documents.count == 40
+
+
+def test_a_write_of_a_release_that_notes_no_changes_is_seen_all_the_same(store: SqliteStore, path: Path) -> None:
+    """Its process may have opened the database before it was migrated, and goes on writing."""
+    assert look(store, "w").documents.count == 40
+    with contextlib.closing(SqliteStore(path)) as other:
+        other.apply("w", [*files(range(5), "other"), *files(range(20, 25))])
+    with contextlib.closing(apsw.Connection(str(path))) as connection:
+        connection.execute("UPDATE sources SET changed_in = 0")
+
+    assert look(store, "w").documents.parts == answer_of(path)[2]
 
 
 def test_a_snapshot_is_written_when_there_is_none_or_too_much_has_changed(store: SqliteStore) -> None:

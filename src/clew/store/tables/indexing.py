@@ -170,7 +170,11 @@ def _compare_changed(connection: Connection, space: WorkspaceCounters, old: _Cac
     """Return which parts of the index of an earlier generation are gone, and which are new. Cost: a look at the sources that changed."""
     sources: set[str] = set()
     now: set[PartKey] = set()
-    for name, part, digest in connection.fetch_all("segments.changed", space.number, old.generation):
+    changed = connection.fetch_all("segments.changed", space.number, old.generation)
+    if not changed:  # tiers were moved, or a process of a release that notes no changes had the database open before it was migrated
+        every, held = _keys(connection, space), frozenset(old.index.parts)
+        return set(held - every), set(every - held)
+    for name, part, digest in changed:
         source = decode_text(name)
         sources.add(source)
         if part is not None:
