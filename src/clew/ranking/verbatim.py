@@ -61,9 +61,10 @@ def find_verbatim(snapshot: Snapshot, question: Question, terms: Sequence[tuple[
         telling = sum(_tells(word) for word in words)
         if len(words) < WORDS_MIN or telling < TELLING_MIN:
             continue
-        rows = [(_find_run(text, words), doc, start) for doc, start, text in _likeliest(snapshot, words, by_term)]
+        least = min(max(TELLING_MIN, SHARE_MIN * telling), TELLING_SURE)
+        rows = [(_find_run(text, words), doc, start) for doc, start, text in _likeliest(snapshot, words, by_term, least=least)]
         best = max((told for (told, _, _), _, _ in rows), default=0)
-        if best < min(max(TELLING_MIN, SHARE_MIN * telling), TELLING_SURE):
+        if best < least:
             continue
         found = _innermost(snapshot.documents, [Held(doc, start + line, run) for (told, line, run), doc, start in rows if told == best])
         if len(found) <= HOLDERS_MAX:
@@ -102,15 +103,22 @@ def _tells(word: str) -> bool:
     return len(word) > 1 and word.lower() not in STOP_WORDS
 
 
-def _likeliest(snapshot: Snapshot, words: Sequence[str], terms: Terms, read_max: int = READ_MAX) -> Iterator[tuple[int, int, str]]:
-    """Give (document, first line, text) of the `read_max` records of code that hold most of the words, weighed by rarity."""
+def _likeliest(
+    snapshot: Snapshot, words: Sequence[str], terms: Terms, read_max: int = READ_MAX, *, least: float = 1
+) -> Iterator[tuple[int, int, str]]:
+    """Give (document, first line, text) of the `read_max` records of code that hold most of the words, weighed by rarity.
+
+    least  how many different terms of the words a record must hold, or all of them.
+    """
     documents = snapshot.documents
-    held = np.zeros(documents.size, np.float32)
-    for term in dict.fromkeys(term for word in words if _tells(word) for term in split_word(word)):
+    held, count = np.zeros(documents.size, np.float32), np.zeros(documents.size, np.int16)
+    sought = dict.fromkeys(term for word in words if _tells(word) for term in split_word(word))
+    for term in sought:
         idf, pieces = terms.get(term, (0.0, ()))
         for docs in pieces:
             held[docs] += np.float32(idf)
-    held[~documents.search_scope(CODE).mask] = 0
+            count[docs] += 1
+    held[~documents.search_scope(CODE).mask | (count < min(least, len(sought)))] = 0
     docs = np.flatnonzero(held > 0)
     if len(docs) > read_max:
         docs = docs[held[docs] >= np.partition(held[docs], len(docs) - read_max)[len(docs) - read_max]]
