@@ -125,7 +125,7 @@ class _Pool(Generic[Batch, Result]):
             try:
                 if connection is None:
                     connection = self._started()
-                    self._await_start(connection)
+                    _await_start(connection)
                 connection.send(batch)
                 is_done, result = connection.recv()
             except (EOFError, ConnectionError):
@@ -136,13 +136,6 @@ class _Pool(Generic[Batch, Result]):
                 done.set_exception(problem)
             else:
                 done.set_result(result) if is_done else done.set_exception(result)
-
-    def _await_start(self, connection: Connection) -> None:
-        """Wait until the process is ready for the first batch. Raises _NotStarted where it ended before, and not with the pool."""
-        try:
-            connection.recv()
-        except (EOFError, ConnectionError) as problem:
-            raise _NotStarted("a process of the pool could not be started") from problem
 
     def _started(self) -> Connection:
         """Start a process and return the connection to it. Runs in a thread, where no interrupt can stop it halfway."""
@@ -162,6 +155,14 @@ class _Pool(Generic[Batch, Result]):
         # Sent apart from the start, which would wait until the process reads it, and could not be stopped.
         here.send(self._setup)
         return cast("Connection", here)
+
+
+def _await_start(connection: Connection) -> None:
+    """Wait until a process is ready for its first batch. Raises _NotStarted where it has ended instead."""
+    try:
+        connection.recv()
+    except (EOFError, ConnectionError) as problem:
+        raise _NotStarted("a process of the pool could not be started") from problem
 
 
 def _work(connection: Connection) -> None:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ import clew
 from clew.engine import Engine
 from clew.records import MatchKind, Packet, RemarkKind
 from clew.records.wording import describe_remark
-from clew.settings import Settings
 
 FILLER = "".join(
     f"def unpack_parcel_{at}(parcel, error, value, index):\n    return parcel[index] or error or value\n\n\n" for at in range(30)
@@ -35,22 +33,6 @@ SOURCES = {
     "lib/boat.dart": "class Boat {\n  int row(int index) {\n    return index;\n  }\n}\n",
     "misc/parcels.py": FILLER,
 }
-
-
-@pytest.fixture
-def repo(tmp_path: Path) -> Path:
-    root = tmp_path / "repo"
-    for path, text in SOURCES.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text)
-    return root
-
-
-@pytest.fixture
-def engine(tmp_path: Path, repo: Path) -> Iterator[Engine]:
-    with clew.open(settings=Settings(tmp_path / "home", jobs=1), is_in_memory=True) as engine:
-        engine.index(repo)
-        yield engine
 
 
 def ask(engine: Engine, repo: Path, question: str, budget_tokens: int = 800) -> Packet:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,22 +33,6 @@ SOURCES = {
     "a/Dockerfile": "FROM base\n",
     **{f"b{at}/Dockerfile": "FROM base\n" for at in range(6)},
 }
-
-
-@pytest.fixture
-def repo(tmp_path: Path) -> Path:
-    root = tmp_path / "repo"
-    for path, text in SOURCES.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text)
-    return root
-
-
-@pytest.fixture
-def engine(tmp_path: Path, repo: Path) -> Iterator[Engine]:
-    with clew.open(settings=Settings(tmp_path / "home", jobs=1), is_in_memory=True) as engine:
-        engine.index(repo)
-        yield engine
 
 
 def ask(engine: Engine, repo: Path, question: str) -> Packet:

@@ -34,15 +34,22 @@ def make_turn(chance: random.Random, number: int, *, is_first: bool) -> tuple[li
     return list(blobs), replace(delta, records=records, blobs=blobs, segment=b"", is_whole=is_first)
 
 
+def store_turns(store: SqliteStore, chance: random.Random) -> dict[str, bytes]:
+    """Store 30 turns of a session, one after the other; return their originals."""
+    originals: dict[str, bytes] = {}
+    store.open_workspace("w", "/w")
+    for number in range(30):
+        blobs, delta = make_turn(chance, number, is_first=not number)
+        store.apply("w", [delta])
+        originals |= {blob.digest: blob.data for blob in blobs}
+    return originals
+
+
 def test_what_a_transcript_brings_is_stored_together_and_read_back(tmp_path: Path) -> None:
     """Turn by turn, in packs that are filled up; a repair keeps them, a purge takes what it erases out of them."""
-    path, chance, originals = tmp_path / "clew.db", random.Random(3), dict[str, bytes]()
+    path, chance = tmp_path / "clew.db", random.Random(3)
     with closing(SqliteStore(path)) as store:
-        store.open_workspace("w", "/w")
-        for number in range(30):
-            blobs, delta = make_turn(chance, number, is_first=not number)
-            store.apply("w", [delta])
-            originals |= {blob.digest: blob.data for blob in blobs}
+        originals = store_turns(store, chance)
         assert look(store, "w").originals(list(originals)) == originals
         assert all(look(store, "w").original(digest) == data for digest, data in originals.items())
     assert find_damage(path) == []
@@ -72,13 +79,9 @@ def test_what_a_transcript_brings_is_stored_together_and_read_back(tmp_path: Pat
 
 def test_a_database_that_sqlite_wrote_anew_is_smaller_and_holds_the_same(tmp_path: Path) -> None:
     """As docs/forgetting.md has a user do it after a purge."""
-    path, chance, originals = tmp_path / "clew.db", random.Random(4), dict[str, bytes]()
+    path, chance = tmp_path / "clew.db", random.Random(4)
     with closing(SqliteStore(path)) as store:
-        store.open_workspace("w", "/w")
-        for number in range(30):
-            blobs, delta = make_turn(chance, number, is_first=not number)
-            store.apply("w", [delta])
-            originals |= {blob.digest: blob.data for blob in blobs}
+        originals = store_turns(store, chance)
         doomed = look(store, "w").records_of_sources(SOURCE)[10:]
         store.purge("w", [record.id for record in doomed], "a secret", 5)
         for record in doomed:
