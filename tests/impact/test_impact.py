@@ -93,6 +93,20 @@ def test_what_hangs_on_nothing_is_not_named(engine: Engine, root: Path) -> None:
     assert {"far/away.py", "docs/tides.md"}.isdisjoint(by_path(found))
 
 
+def test_a_file_for_which_nothing_can_be_said_is_not_named(engine: Engine, root: Path) -> None:
+    """They share plain words alone, which stand in few files of this small repository."""
+    write(
+        root,
+        {"a/one.py": "def first(begin):\n    return begin.stop.end\n", "b/two.py": "def other(x):\n    return x.begin(x.stop, x.end)\n"},
+    )
+    engine.index(root)
+
+    _, found = engine.find_impact(root, ["a/one.py"], limit=100)
+
+    assert "b/two.py" not in by_path(found)
+    assert all(each.reasons for each in found)
+
+
 def test_commits_say_how_often_files_changed_together(engine: Engine, root: Path) -> None:
     """A coupling that nothing in the text shows."""
     commit(root, "begin")

@@ -51,7 +51,7 @@ def rank_impacted_files(snapshot: Snapshot, targets: Sequence[ImpactTarget], *, 
     """Return at most `limit` files that most probably change with the targets, most probable first; ties break by path.
 
     Shares of a kind of coupling count by COUPLING_WEIGHTS, where the repository has hardly any commits by YOUNG_COUPLING_WEIGHTS; a kind
-    without a weight does not count.
+    without a weight does not count. Files for which nothing can be said are left out.
     Cost  about 10 ms for one file in a repository of 2,000 files.
     """
     commits = np.count_nonzero(snapshot.documents.is_commit.whole & snapshot.documents.alive)
@@ -71,7 +71,8 @@ def rank_impacted_files(snapshot: Snapshot, targets: Sequence[ImpactTarget], *, 
     for path, one in found.items():
         one.score = round(sum(weights[kind] * one.shares[kind] for kind in COUPLING_KINDS if kind in one.shares), 6)
         one.reasons = tuple(dict.fromkeys(reason for *_, reason in sorted(told.get(path, []), key=_order)))[:IMPACT_REASONS_MAX]
-    return sorted((one for one in found.values() if one.score > 0), key=lambda one: (-one.score, one.path))[:limit]
+    # Plain words that few files share count beside other couplings; alone they are no reason that a reader would take.
+    return sorted((one for one in found.values() if one.score > 0 and one.reasons), key=lambda one: (-one.score, one.path))[:limit]
 
 
 def _order(told: tuple[int, float, MatchReason]) -> tuple[int, float, str, tuple[str | int, ...]]:
